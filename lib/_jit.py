@@ -1,0 +1,222 @@
+"""The one place that talks to numba: options, caching, and the plain-Python fallback.
+
+Two ways to make a kernel:
+
+``kernel``
+    Decorator for a function that calls only other kernels and numpy.
+``stamp``
+    Copies a *template* (a plain function whose open names are ``Slot`` objects) with kernels
+    bound to the open names. An optimizer is a template with the slots ``value`` and
+    ``gradient``; stamping it with a problem's kernels gives machine code with the problem
+    inlined, cached on disk.
+
+Numba's disk cache looks only at a function's own file, so a kernel whose callee changed in
+another file would be served stale, and two stampings of one template would be confused. Both are
+prevented by writing a fingerprint of everything the kernel refers to into its qualified name,
+which numba uses as the name of the cache entry.
+
+Without numba, or with ``NUMBA_DISABLE_JIT=1``, the same functions run as plain Python and give
+the same numbers. No flag that reorders arithmetic is used, so both agree to the last bit wherever
+the processor's elementary functions do.
+"""
+
+import hashlib
+import types
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+try:
+    import numba
+    from numba.core.dispatcher import Dispatcher
+except ImportError:
+    numba = None
+    Dispatcher = ()
+    warnings.warn(
+        "numba is not installed: the kernels of lib run as plain Python, with the same results "
+        "but 50 to 500 times slower. Install numba for full speed.",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+
+HAVE_NUMBA = numba is not None
+JIT = HAVE_NUMBA and not numba.config.DISABLE_JIT
+
+OPTIONS = {"error_model": "numpy", "nogil": True}
+
+_stamped = {}
+
+
+class Slot:
+    """An open name in a template, to be bound by `stamp`."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def __call__(self, *arguments):
+        raise RuntimeError(f"the slot '{self.name}' of a template was called before stamping")
+
+
+def kernel(function):
+    """Compile `function` with the package's options and a safe disk cache.
+
+    Every kernel that `function` calls must be defined before it.
+    """
+    return _compile(function)
+
+
+def stamp(template, **bound):
+    """Return `template` compiled with kernels bound to its slots.
+
+    Parameters
+    ----------
+    template : function
+        Plain Python function whose globals include `Slot` objects.
+    **bound : kernel
+        What to put in each slot.
+
+    Returns
+    -------
+    kernel
+        The same object for the same arguments, so nothing is compiled twice.
+    """
+    key = (template, tuple(sorted(bound.items(), key=lambda item: item[0])))
+    if key not in _stamped:
+        function = types.FunctionType(
+            template.__code__,
+            {**template.__globals__, **bound},
+            template.__name__,
+            template.__defaults__,
+            template.__closure__,
+        )
+        function.__module__ = template.__module__
+        function.__qualname__ = template.__qualname__
+        function.__doc__ = template.__doc__
+        _stamped[key] = _compile(function)
+    return _stamped[key]
+
+
+def is_kernel(function):
+    """Tell whether `function` can be called from a kernel."""
+    return isinstance(function, Dispatcher) if JIT else callable(function)
+
+
+def python_function(function):
+    """Return the Python function behind a kernel."""
+    return function.py_func if JIT and isinstance(function, Dispatcher) else function
+
+
+def _compile(function):
+    mark = fingerprint(function)
+    if not JIT:
+        return function
+    if mark is None:
+        return numba.njit(**OPTIONS)(function)
+    function.__qualname__ = f"{function.__qualname__}__{mark}"
+    try:
+        return numba.njit(cache=True, **OPTIONS)(function)
+    except RuntimeError as error:
+        if "no locator" not in str(error):
+            raise
+        return numba.njit(**OPTIONS)(function)
+
+
+def fingerprint(function):
+    """Hash the code of `function` and of everything it refers to.
+
+    Returns
+    -------
+    str or None
+        Hexadecimal digest, or None if it refers to something that cannot be hashed reliably
+        (the kernel is then compiled afresh in each process).
+    """
+    digest = hashlib.sha256()
+    try:
+        _feed(digest, function, set())
+    except _NotHashable:
+        return None
+    return digest.hexdigest()[:24]
+
+
+class _NotHashable(Exception):
+    pass
+
+
+def _feed(digest, thing, seen):
+    """Add `thing` to `digest`, recursively for functions and containers."""
+    if isinstance(thing, Slot):
+        raise NameError(f"the slot '{thing.name}' is not bound")
+    if JIT and isinstance(thing, Dispatcher):
+        digest.update(repr(sorted(map(str, thing.targetoptions.items()))).encode())
+        thing = thing.py_func
+    if isinstance(thing, types.FunctionType):
+        _feed_function(digest, thing, seen)
+    elif isinstance(thing, types.CodeType):
+        _feed_code(digest, thing, seen)
+    elif isinstance(thing, (tuple, list)):
+        digest.update(f"{type(thing).__name__}{len(thing)}".encode())
+        for item in thing:
+            _feed(digest, item, seen)
+    elif isinstance(thing, (set, frozenset)):
+        digest.update(repr(sorted(map(repr, thing))).encode())
+    elif isinstance(thing, np.ndarray):
+        digest.update(f"array{thing.dtype.str}{thing.shape}".encode() + thing.tobytes())
+    elif isinstance(thing, (bool, int, float, complex, str, bytes, np.generic, type(None))):
+        digest.update(f"{type(thing).__name__}:{thing!r};".encode())
+    elif thing is Ellipsis:
+        digest.update(b"...")
+    elif isinstance(thing, types.ModuleType):
+        digest.update(f"module:{thing.__name__};".encode())
+    elif isinstance(thing, (type, types.BuiltinFunctionType, np.ufunc)) or callable(thing):
+        name = getattr(thing, "__qualname__", None) or getattr(thing, "__name__", None)
+        module = getattr(thing, "__module__", None) or ""
+        if name is None or module == "__main__":
+            raise _NotHashable
+        digest.update(f"named:{module}.{name};".encode())
+    else:
+        raise _NotHashable
+
+
+def _feed_function(digest, function, seen):
+    if function in seen:
+        digest.update(b"again;")
+        return
+    seen.add(function)
+    _feed_code(digest, function.__code__, seen)
+    _feed(digest, function.__defaults__, seen)
+    for cell in function.__closure__ or ():
+        _feed(digest, cell.cell_contents, seen)
+    for name in sorted(_names(function.__code__)):
+        if name in function.__globals__:
+            digest.update(name.encode())
+            _feed(digest, function.__globals__[name], seen)
+
+
+def _feed_code(digest, code, seen):
+    digest.update(code.co_code)
+    digest.update(repr((code.co_names, code.co_varnames, code.co_freevars)).encode())
+    for constant in code.co_consts:
+        _feed(digest, constant, seen)
+
+
+def _names(code):
+    names = set(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            names |= _names(constant)
+    return names
+
+
+def clear_cache():
+    """Delete the compiled kernels that numba keeps beside the sources of this package.
+
+    Returns
+    -------
+    int
+        Number of files removed.
+    """
+    files = [f for pattern in ("*.nbi", "*.nbc") for f in Path(__file__).parent.rglob(pattern)]
+    for file in files:
+        file.unlink()
+    return len(files)

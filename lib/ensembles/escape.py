@@ -1,0 +1,115 @@
+"""How many steps it takes to leave the neighbourhood of a saddle."""
+
+import math
+from functools import partial
+
+import numpy as np
+
+from lib import _validation as check
+from lib._jit import Slot, stamp
+from lib.ensembles.runs import _starts, map_chunks
+
+gradient = Slot("gradient")
+
+NOT_ESCAPED = -1
+
+
+def escape_times(
+    problem,
+    starts,
+    learning_rate=0.1,
+    radius=0.5,
+    direction=None,
+    center=None,
+    max_iter=100_000,
+    executor=None,
+):
+    r"""Count the steps of gradient descent until each run is `radius` away from `center`.
+
+    Parameters
+    ----------
+    problem : Problem
+        The function.
+    starts : array_like, shape (n, d)
+        One start per row.
+    learning_rate : float
+        The step size :math:`\alpha`, positive.
+    radius : float
+        The distance R that counts as escaped, positive.
+    direction : array_like, shape (d,), optional
+        Measure the distance along this direction only, :math:`|\langle v,x-c\rangle|/\|v\|`.
+        Default: the Euclidean distance.
+    center : array_like, shape (d,), optional
+        The saddle c. Default: the origin.
+    max_iter : int
+        Give up after so many steps.
+    executor : object with a ``map`` method, optional
+        As for `run_many`.
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+        The first step at which the distance is at least `radius` (0 if it is at the start), or
+        -1 where that did not happen within `max_iter` steps.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has the wrong type, shape or range; the message names it.
+
+    Notes
+    -----
+    For a quadratic saddle with curvature :math:`-\gamma` the answer is
+    :math:`\lceil\log(R/|y_0|)/\log(1+\alpha\gamma)\rceil`. Used in "Escape time".
+    """
+    starts = _starts(problem, starts)
+    d = problem.dimension
+    if direction is None:
+        unit = np.zeros(d)
+    else:
+        unit = check.point(direction, d, "direction")
+        length = np.linalg.norm(unit)
+        if length == 0:
+            raise ValueError("direction must not be the zero vector")
+        unit = unit / length
+    work = partial(
+        _escape_chunk,
+        problem,
+        rate=check.positive(learning_rate, "learning_rate"),
+        radius=check.positive(radius, "radius"),
+        unit=unit,
+        center=np.zeros(d) if center is None else check.point(center, d, "center"),
+        max_iter=check.integer(max_iter, "max_iter", low=0, high=10**9),
+    )
+    return map_chunks(work, starts, executor)[0]
+
+
+def _escape_chunk(problem, starts, rate, radius, unit, center, max_iter):
+    times = np.empty(len(starts), dtype=np.int64)
+    run = stamp(_escape_all, gradient=problem.gradient_kernel)
+    run(starts, problem.parameters, rate, radius, unit, bool(unit.any()), center, max_iter, times)
+    return (times,)
+
+
+def _escape_all(starts, p, rate, radius, unit, along, center, max_iter, times):
+    d = starts.shape[1]
+    x = np.empty(d)
+    g = np.empty(d)
+    for s in range(starts.shape[0]):
+        for i in range(d):
+            x[i] = starts[s, i]
+        times[s] = -1
+        for k in range(max_iter + 1):
+            away = 0.0
+            for i in range(d):
+                if along:
+                    away += unit[i] * (x[i] - center[i])
+                else:
+                    away += (x[i] - center[i]) * (x[i] - center[i])
+            away = abs(away) if along else math.sqrt(away)
+            if away >= radius:
+                times[s] = k
+                break
+            gradient(x, p, g)
+            for i in range(d):
+                x[i] -= rate * g[i]

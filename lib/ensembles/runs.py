@@ -1,0 +1,290 @@
+"""Gradient descent from many starts at once, in chunks that any executor can run."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+
+from lib import _validation as check
+from lib._jit import Slot, stamp
+from lib.optimizers._steps import CONVERGED, DIVERGED, MAX_ITER, inside, norm
+from lib.optimizers.result import STATUSES
+from lib.problems import Problem
+
+gradient = Slot("gradient")
+
+CHUNK = 32_768
+
+
+@dataclass(frozen=True, eq=False)
+class Ensemble:
+    """Where many runs ended.
+
+    Attributes
+    ----------
+    x : ndarray, shape (n, d)
+        The last iterate of each run.
+    n_iter : ndarray of int, shape (n,)
+        Steps each run made.
+    status : ndarray of str, shape (n,)
+        "converged", "max_iter" or "diverged".
+    """
+
+    x: np.ndarray = field(repr=False)
+    n_iter: np.ndarray = field(repr=False)
+    status: np.ndarray = field(repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Basins:
+    """Which critical point each start is led to.
+
+    Attributes
+    ----------
+    labels : ndarray of int, shape (n,) or the grid's shape
+        Index into the problem's critical points; -1 for a diverged run, -2 for a run that did not
+        converge to one of them within max_iter steps.
+    n_iter : ndarray of int, same shape
+        Steps each run made.
+    counts : dict
+        Number of runs for each label that occurs.
+    """
+
+    labels: np.ndarray = field(repr=False)
+    n_iter: np.ndarray = field(repr=False)
+    counts: dict
+
+
+DIVERGED_LABEL, UNDECIDED_LABEL = -1, -2
+
+
+def uniform_starts(n, low, high, dimension=2, seed=0):
+    """Draw starts uniformly from a box.
+
+    Parameters
+    ----------
+    n : int
+        Number of starts, at least 1.
+    low, high : float or array_like, shape (dimension,)
+        Corners of the box, low below high.
+    dimension : int
+        Number of coordinates.
+    seed : int
+        Seed, at least 0; equal seeds give equal starts.
+
+    Returns
+    -------
+    ndarray, shape (n, dimension)
+        One start per row.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has the wrong type, shape or range; the message names it.
+
+    Notes
+    -----
+    A distribution with a density, as the theorem of Lee et al. (2016) asks for. Used in all
+    chapters with random starts.
+    """
+    count = check.integer(n, "n", low=1)
+    d = check.integer(dimension, "dimension", low=1)
+    low = check.point(np.broadcast_to(low, (d,)), d, "low")
+    high = check.point(np.broadcast_to(high, (d,)), d, "high")
+    if not (low < high).all():
+        raise ValueError("low must be below high in every coordinate")
+    rng = np.random.default_rng(check.integer(seed, "seed", low=0))
+    return low + (high - low) * rng.random((count, d))
+
+
+def grid_starts(x_range, y_range, shape):
+    """Lay a grid of starts over a rectangle, for maps of the plane.
+
+    Parameters
+    ----------
+    x_range, y_range : pair of float
+        Left and right, bottom and top.
+    shape : pair of int
+        Rows and columns, each at least 1.
+
+    Returns
+    -------
+    ndarray, shape (rows * columns, 2)
+        Cell centres, row by row from the bottom; reshape labels to `shape` and draw them with
+        ``origin="lower"``.
+    """
+    rows, columns = (check.integer(m, "shape", low=1) for m in shape)
+    (left, right), (bottom, top) = x_range, y_range
+    x = left + (right - left) * (np.arange(columns) + 0.5) / columns
+    y = bottom + (top - bottom) * (np.arange(rows) + 0.5) / rows
+    return np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+
+
+def run_many(
+    problem,
+    starts,
+    learning_rate=0.1,
+    max_iter=1000,
+    tol=1e-10,
+    divergence_radius=1e8,
+    executor=None,
+):
+    """Run gradient descent from every start, keeping only where each run ended.
+
+    Parameters
+    ----------
+    problem : Problem
+        What to minimise.
+    starts : array_like, shape (n, d)
+        One start per row.
+    learning_rate : float
+        The step size, positive.
+    max_iter : int
+        Largest number of steps a run.
+    tol : float
+        A run stops when its gradient norm is at most `tol`.
+    divergence_radius : float
+        A run stops as "diverged" when an entry of its iterate exceeds this.
+    executor : object with a ``map`` method, optional
+        Runs the chunks: a pool of threads or processes, or a cluster's executor. Default: one
+        thread per processor. The result does not depend on it.
+
+    Returns
+    -------
+    Ensemble
+        Last iterates, step counts and statuses.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has the wrong type, shape or range; the message names it.
+
+    Notes
+    -----
+    Used in "Strict saddles" and "The stable manifold".
+    """
+    starts = _starts(problem, starts)
+    work = partial(
+        _run_chunk,
+        problem,
+        rate=check.positive(learning_rate, "learning_rate"),
+        max_iter=check.integer(max_iter, "max_iter", low=0, high=10**9),
+        tol=check.number(tol, "tol", low=0.0),
+        radius=check.positive(divergence_radius, "divergence_radius"),
+    )
+    x, n_iter, codes = map_chunks(work, starts, executor)
+    return Ensemble(x, n_iter, np.array(STATUSES)[codes])
+
+
+def basins(
+    problem,
+    starts,
+    learning_rate=0.1,
+    max_iter=10_000,
+    tol=1e-10,
+    distance=1e-3,
+    divergence_radius=1e8,
+    executor=None,
+):
+    """Find which critical point gradient descent reaches from every start.
+
+    Parameters
+    ----------
+    problem : Problem
+        A problem with known critical points.
+    starts : array_like, shape (n, d)
+        One start per row.
+    learning_rate, max_iter, tol, divergence_radius, executor
+        As for `run_many`.
+    distance : float
+        A run that met the tolerance counts as having reached a critical point when it ended
+        within this Euclidean distance of it.
+
+    Returns
+    -------
+    Basins
+        Labels, step counts, and how often each label occurs.
+
+    Raises
+    ------
+    ValueError
+        If the problem lists no critical points, or an argument is out of range.
+
+    Notes
+    -----
+    Used in the primer, "Strict saddles" and "The stable manifold".
+    """
+    check.instance(problem, "problem", Problem, "a Problem (see lib.problems.custom)")
+    if not problem.critical_points:
+        raise ValueError("problem must list critical points; this one has none")
+    reach = check.positive(distance, "distance")
+    runs = run_many(problem, starts, learning_rate, max_iter, tol, divergence_radius, executor)
+    labels = np.full(len(runs.x), UNDECIDED_LABEL)
+    nearest = np.where(runs.status == "converged", reach, -np.inf)
+    for i, known in enumerate(problem.critical_points):
+        away = np.linalg.norm(runs.x - known.x, axis=1)
+        closer = away <= nearest
+        labels[closer] = i
+        nearest[closer] = away[closer]
+    labels[runs.status == "diverged"] = DIVERGED_LABEL
+    found, numbers = np.unique(labels, return_counts=True)
+    return Basins(labels, runs.n_iter, dict(zip(found.tolist(), numbers.tolist(), strict=True)))
+
+
+def map_chunks(work, starts, executor):
+    """Apply `work` to chunks of fixed size and join what it returns, in order."""
+    chunks = [starts[i : i + CHUNK] for i in range(0, len(starts), CHUNK)]
+    if executor is not None:
+        parts = list(executor.map(work, chunks))
+    elif len(chunks) == 1:
+        parts = [work(chunks[0])]
+    else:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            parts = list(pool.map(work, chunks))
+    return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
+
+
+def _starts(problem, starts):
+    check.instance(problem, "problem", Problem, "a Problem (see lib.problems.custom)")
+    return check.points(starts, problem.dimension, "starts")
+
+
+def _run_chunk(problem, starts, rate, max_iter, tol, radius):
+    x = np.empty_like(starts)
+    n_iter = np.empty(len(starts), dtype=np.int64)
+    codes = np.empty(len(starts), dtype=np.int64)
+    run = stamp(_descend_all, gradient=problem.gradient_kernel)
+    run(starts, problem.parameters, rate, max_iter, tol, radius, x, n_iter, codes)
+    return x, n_iter, codes
+
+
+def _descend_all(starts, p, rate, max_iter, tol, radius, x_out, n_iter, codes):
+    d = starts.shape[1]
+    x = np.empty(d)
+    ahead = np.empty(d)
+    g = np.empty(d)
+    for s in range(starts.shape[0]):
+        for i in range(d):
+            x[i] = starts[s, i]
+        codes[s] = MAX_ITER
+        k = 0
+        while True:
+            gradient(x, p, g)
+            if norm(g) <= tol:
+                codes[s] = CONVERGED
+                break
+            if k == max_iter:
+                break
+            for i in range(d):
+                ahead[i] = x[i] - rate * g[i]
+            if not inside(ahead, radius):
+                codes[s] = DIVERGED
+                break
+            for i in range(d):
+                x[i] = ahead[i]
+            k += 1
+        for i in range(d):
+            x_out[s, i] = x[i]
+        n_iter[s] = k

@@ -1,0 +1,155 @@
+"""Trace the stable manifold of a saddle in the plane by bisection."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from lib import _validation as check
+from lib._jit import Slot, stamp
+from lib.problems import Problem
+
+gradient = Slot("gradient")
+
+
+@dataclass(frozen=True, eq=False)
+class StableManifold:
+    """A traced stable manifold.
+
+    Attributes
+    ----------
+    offsets : ndarray, shape (n,)
+        Coordinate along the stable eigenvector.
+    heights : ndarray, shape (n,)
+        Coordinate along the unstable eigenvector; NaN where the two ends of the search line
+        leave on the same side.
+    points : ndarray, shape (n, 2)
+        The traced points.
+    stable, unstable : ndarray, shape (2,)
+        The unit eigenvectors of the Hessian at the saddle, largest entry positive.
+    """
+
+    offsets: np.ndarray = field(repr=False)
+    heights: np.ndarray = field(repr=False)
+    points: np.ndarray = field(repr=False)
+    stable: np.ndarray
+    unstable: np.ndarray
+
+
+def stable_manifold(
+    problem, saddle, offsets, learning_rate=0.1, half_width=0.5, exit_distance=0.5, max_iter=10_000
+):
+    """Find, at each offset along the stable direction, the height that leads into the saddle.
+
+    Starts just above the stable manifold leave the saddle on one side, starts just below on the
+    other. Bisection on the side finds the height to the last bit.
+
+    Parameters
+    ----------
+    problem : Problem
+        A problem in the plane.
+    saddle : array_like, shape (2,)
+        A strict saddle with one negative and one positive eigenvalue.
+    offsets : array_like, shape (n,)
+        Coordinates along the stable eigenvector, relative to the saddle.
+    learning_rate : float
+        The step size, positive; the manifold depends on it.
+    half_width : float
+        The search line reaches so far to both sides along the unstable eigenvector.
+    exit_distance : float
+        A run has left when its unstable coordinate is this far from the saddle.
+    max_iter : int
+        Largest number of steps a run.
+
+    Returns
+    -------
+    StableManifold
+        Heights and points; NaN where the search line is not crossed exactly so that its two ends
+        leave on different sides.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has the wrong type, shape or range, or `saddle` is not such a saddle.
+
+    Notes
+    -----
+    Computes a piece of the set whose measure Lee et al. (2016) show to be zero. Used in "The
+    stable manifold".
+    """
+    check.instance(problem, "problem", Problem, "a Problem (see lib.problems.custom)")
+    if problem.dimension != 2:
+        raise ValueError(f"problem must have dimension 2; it has {problem.dimension}")
+    center = check.point(saddle, 2, "saddle")
+    along = check.vector(offsets, "offsets")
+    eigenvalues, vectors = np.linalg.eigh(problem.hessian(center))
+    if not eigenvalues[0] < 0 < eigenvalues[1] or np.linalg.norm(problem.gradient(center)) > 1e-6:
+        raise ValueError(
+            "saddle must be a critical point with one negative and one positive eigenvalue; "
+            f"its eigenvalues are {eigenvalues}"
+        )
+    unstable, stable = (v * np.sign(v[np.abs(v).argmax()]) for v in vectors.T)
+    heights = np.empty(along.size)
+    trace = stamp(_bisect, side=stamp(_side, gradient=problem.gradient_kernel))
+    trace(
+        center,
+        stable,
+        unstable,
+        along,
+        problem.parameters,
+        check.positive(learning_rate, "learning_rate"),
+        check.positive(half_width, "half_width"),
+        check.positive(exit_distance, "exit_distance"),
+        check.integer(max_iter, "max_iter", low=1, high=10**9),
+        heights,
+    )
+    points = center + along[:, None] * stable + heights[:, None] * unstable
+    return StableManifold(along, heights, points, stable, unstable)
+
+
+side = Slot("side")
+
+
+def _side(x, center, unstable, p, rate, distance, max_iter):
+    """Follow a run; return +1 or -1 for the side on which it leaves, 0 if it does not."""
+    g = np.empty(2)
+    for _ in range(max_iter):
+        out = unstable[0] * (x[0] - center[0]) + unstable[1] * (x[1] - center[1])
+        if out >= distance:
+            return 1
+        if out <= -distance:
+            return -1
+        gradient(x, p, g)
+        x[0] -= rate * g[0]
+        x[1] -= rate * g[1]
+    return 0
+
+
+def _bisect(center, stable, unstable, offsets, p, rate, width, distance, max_iter, heights):
+    x = np.empty(2)
+    for n in range(offsets.size):
+        low = -width
+        high = width
+        ends = 0
+        for end in (low, high):
+            for i in range(2):
+                x[i] = center[i] + offsets[n] * stable[i] + end * unstable[i]
+            ends += side(x, center, unstable, p, rate, distance, max_iter) * (1 if end > 0 else -1)
+        if ends != 2:
+            heights[n] = np.nan
+            continue
+        while True:
+            middle = 0.5 * (low + high)
+            if middle == low or middle == high:
+                break
+            for i in range(2):
+                x[i] = center[i] + offsets[n] * stable[i] + middle * unstable[i]
+            where = side(x, center, unstable, p, rate, distance, max_iter)
+            if where == 0:
+                low = middle
+                high = middle
+                break
+            if where > 0:
+                high = middle
+            else:
+                low = middle
+        heights[n] = 0.5 * (low + high)

@@ -1,0 +1,56 @@
+"""Methods that follow one trajectory; each is called as ``method(problem, x0, **options)``."""
+
+from lib import _validation as check
+from lib.optimizers.gradient_descent import gradient_descent
+from lib.optimizers.perturbed import ball_noise, perturbed_gradient_descent
+from lib.optimizers.proximal import gradient_map, inverse_gradient_map, proximal_point
+from lib.optimizers.result import Result
+
+METHODS = {
+    method.__name__: method
+    for method in (gradient_descent, perturbed_gradient_descent, proximal_point)
+}
+
+
+def minimize(problem, x0, method="gradient_descent", **options):
+    """Run the optimizer of that name.
+
+    Parameters
+    ----------
+    problem : Problem
+        What to minimise.
+    x0 : array_like, shape (d,)
+        The start.
+    method : str
+        Name of an optimizer; `lib.optimizers.METHODS` lists them.
+    **options
+        Options of that optimizer.
+
+    Returns
+    -------
+    Result
+        What the optimizer returns.
+
+    Raises
+    ------
+    ValueError
+        If there is no optimizer of that name.
+
+    Examples
+    --------
+    >>> from lib import optimizers, problems
+    >>> optimizers.minimize(problems.egg_carton(), [1.0, 2.0], learning_rate=0.9).status
+    'converged'
+    """
+    return METHODS[check.choice(method, "method", tuple(METHODS))](problem, x0, **options)
+
+
+__all__ = [
+    "METHODS",
+    "Result",
+    "ball_noise",
+    "gradient_map",
+    "inverse_gradient_map",
+    "minimize",
+    *METHODS,
+]

@@ -1,0 +1,36 @@
+"""Small kernels that every optimizer needs."""
+
+import math
+
+from lib._jit import kernel
+
+CONVERGED, MAX_ITER, DIVERGED, INNER_FAILED = 0, 1, 2, 3
+
+
+@kernel
+def norm(x):
+    """Return the Euclidean norm."""
+    total = 0.0
+    for i in range(x.size):
+        total += x[i] * x[i]
+    return math.sqrt(total)
+
+
+@kernel
+def inside(x, radius):
+    """Tell whether all entries are numbers of absolute value at most `radius`."""
+    for i in range(x.size):
+        if not abs(x[i]) <= radius:
+            return False
+    return True
+
+
+@kernel
+def record(row, k, x, f, gradient_norm, path, values, norms, iterations):
+    """Write one iterate and return the number of rows in use."""
+    for i in range(x.size):
+        path[row, i] = x[i]
+    values[row] = f
+    norms[row] = gradient_norm
+    iterations[row] = k
+    return row + 1

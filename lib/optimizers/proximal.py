@@ -1,0 +1,262 @@
+"""The gradient map, its inverse, and the proximal point method."""
+
+import numpy as np
+
+from lib import _validation as check
+from lib._jit import Slot, stamp
+from lib.optimizers._arguments import common
+from lib.optimizers._steps import (
+    CONVERGED,
+    DIVERGED,
+    INNER_FAILED,
+    MAX_ITER,
+    inside,
+    norm,
+    record,
+)
+from lib.optimizers.result import Recorder
+from lib.problems import Problem
+
+value = Slot("value")
+gradient = Slot("gradient")
+solve = Slot("solve")
+
+
+def gradient_map(problem, x, learning_rate):
+    r"""Apply one step of gradient descent, :math:`g(x)=x-\alpha\nabla f(x)`.
+
+    Parameters
+    ----------
+    problem : Problem
+        Whose gradient to use.
+    x : array_like, shape (d,)
+        The point.
+    learning_rate : float
+        The step size :math:`\alpha`, positive.
+
+    Returns
+    -------
+    ndarray, shape (d,)
+        The point after the step.
+
+    Notes
+    -----
+    The map that the proof of Lee et al. (2016) studies. Used in "The stable manifold".
+    """
+    check.instance(problem, "problem", Problem, "a Problem (see lib.problems.custom)")
+    x = check.point(x, problem.dimension, "x")
+    return x - check.positive(learning_rate, "learning_rate") * problem.gradient(x)
+
+
+def inverse_gradient_map(problem, y, learning_rate, tol=1e-14, max_iter=100_000):
+    r"""Find the point that one step of gradient descent takes to `y`.
+
+    Solves :math:`x-\alpha\nabla f(x)=y` by the fixed-point iteration
+    :math:`x\leftarrow y+\alpha\nabla f(x)`, a contraction with factor :math:`\alpha L` wherever
+    :math:`\alpha<1/L`. The solution is the proximal point of :math:`-f` at `y`.
+
+    Parameters
+    ----------
+    problem : Problem
+        Whose gradient to use.
+    y : array_like, shape (d,)
+        Where the step ends.
+    learning_rate : float
+        The step size :math:`\alpha`, positive; below 1/L the inverse exists and is unique.
+    tol : float
+        Stop when a step of the iteration moves no entry by more than `tol` times
+        :math:`1+\max|x|`.
+    max_iter : int
+        Largest number of iterations.
+
+    Returns
+    -------
+    ndarray, shape (d,)
+        The point x.
+
+    Raises
+    ------
+    ArithmeticError
+        If the iteration does not settle, as happens for a learning rate beyond 1/L.
+
+    Notes
+    -----
+    Lee et al. (2016): for a learning rate below 1/L the gradient map is a diffeomorphism. Used
+    in "The stable manifold".
+    """
+    check.instance(problem, "problem", Problem, "a Problem (see lib.problems.custom)")
+    target = check.point(y, problem.dimension, "y")
+    rate = check.positive(learning_rate, "learning_rate")
+    x = target.copy()
+    settle = stamp(_settle, gradient=problem.gradient_kernel)
+    count = settle(
+        target,
+        problem.parameters,
+        rate,
+        check.positive(tol, "tol"),
+        check.integer(max_iter, "max_iter", low=1),
+        x,
+    )
+    if count < 0:
+        raise ArithmeticError(
+            f"the inverse gradient map did not settle at learning_rate = {rate:g}; "
+            "it is sure to exist only below 1/L"
+        )
+    return x
+
+
+def proximal_point(
+    problem,
+    x0,
+    learning_rate=0.1,
+    max_iter=1000,
+    tol=1e-8,
+    inner_tol=1e-14,
+    max_inner=10_000,
+    record_every=1,
+    divergence_radius=1e8,
+):
+    r"""Run :math:`x_{k+1}=\arg\min_z f(z)+\frac1{2\alpha}\|z-x_k\|^2` from one start.
+
+    Each inner problem is solved by the fixed-point iteration
+    :math:`z\leftarrow x_k-\alpha\nabla f(z)`, a contraction with factor :math:`\alpha L`.
+
+    Parameters
+    ----------
+    problem : Problem
+        What to minimise.
+    x0 : array_like, shape (d,)
+        The start.
+    learning_rate : float
+        The parameter :math:`\alpha`, positive; below 1/L along the run.
+    max_iter : int
+        Largest number of (outer) steps.
+    tol : float
+        Stop when the Euclidean gradient norm is at most `tol`.
+    inner_tol : float
+        Stop an inner iteration when it moves no entry by more than `inner_tol` times
+        :math:`1+\max|z|`.
+    max_inner : int
+        Largest number of inner iterations a step.
+    record_every : int
+        Record each so-manieth iterate; the start and the last one are always recorded.
+    divergence_radius : float
+        Stop with status "diverged" when an entry of the iterate exceeds this.
+
+    Returns
+    -------
+    Result
+        Status "inner_failed" means that an inner iteration did not settle.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has the wrong type, shape or range; the message names it.
+
+    Notes
+    -----
+    Lee et al. (2016), conclusion: its map is the inverse of gradient ascent's, so the theorem
+    covers it too. Used in "The stable manifold".
+    """
+    start, rate, steps, tolerance, stride, radius = common(
+        problem, x0, learning_rate, max_iter, tol, record_every, divergence_radius
+    )
+    log = Recorder(steps, stride, problem.dimension)
+    run = stamp(
+        _proximal,
+        value=problem.value_kernel,
+        gradient=problem.gradient_kernel,
+        solve=stamp(_settle, gradient=problem.gradient_kernel),
+    )
+    outcome = run(
+        start,
+        problem.parameters,
+        rate,
+        steps,
+        tolerance,
+        check.positive(inner_tol, "inner_tol"),
+        check.integer(max_inner, "max_inner", low=1),
+        stride,
+        radius,
+        log.path,
+        log.values,
+        log.norms,
+        log.iterations,
+    )
+    return log.result("proximal_point", outcome)
+
+
+def _settle(target, p, rate, tol, max_iter, x):
+    """Solve x - rate * gradient(x) = target in place; return the count, or -1 on failure."""
+    g = np.empty(x.size)
+    for k in range(max_iter):
+        gradient(x, p, g)
+        move = 0.0
+        size = 0.0
+        for i in range(x.size):
+            y = target[i] + rate * g[i]
+            if not abs(y) < 1e300:
+                return -1
+            move = max(move, abs(y - x[i]))
+            size = max(size, abs(y))
+            x[i] = y
+        if move <= tol * (1.0 + size):
+            return k + 1
+    return -1
+
+
+def _proximal(
+    x0,
+    p,
+    rate,
+    max_iter,
+    tol,
+    inner_tol,
+    max_inner,
+    stride,
+    radius,
+    path,
+    values,
+    norms,
+    iterations,
+):
+    d = x0.size
+    x = np.empty(d)
+    ahead = np.empty(d)
+    g = np.empty(d)
+    for i in range(d):
+        x[i] = x0[i]
+    gradient(x, p, g)
+    size = norm(g)
+    n_value = 1
+    n_gradient = 1
+    rows = record(0, 0, x, value(x, p), size, path, values, norms, iterations)
+    k = 0
+    status = CONVERGED
+    while not size <= tol:
+        if k == max_iter:
+            status = MAX_ITER
+            break
+        for i in range(d):
+            ahead[i] = x[i]
+        count = solve(x, p, -rate, inner_tol, max_inner, ahead)
+        if count < 0:
+            status = INNER_FAILED
+            break
+        n_gradient += count
+        if not inside(ahead, radius):
+            status = DIVERGED
+            break
+        for i in range(d):
+            x[i] = ahead[i]
+        k += 1
+        gradient(x, p, g)
+        n_gradient += 1
+        size = norm(g)
+        if k % stride == 0:
+            rows = record(rows, k, x, value(x, p), size, path, values, norms, iterations)
+            n_value += 1
+    if iterations[rows - 1] != k:
+        rows = record(rows, k, x, value(x, p), size, path, values, norms, iterations)
+        n_value += 1
+    return rows, status, k, n_value, n_gradient, 0

@@ -1,0 +1,361 @@
+"""Every figure style of the course, once.
+
+Colours start from the palette of Okabe and Ito, darkened so that thin lines stay visible on paper.
+A method has one colour and a kind of critical point one colour and one marker, in every chapter.
+"""
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib import patheffects
+from matplotlib.colors import LinearSegmentedColormap, ListedColormap, to_rgb
+from matplotlib.patches import Patch
+
+__all__ = [
+    "COLORS",
+    "MARKERS",
+    "basins",
+    "contours",
+    "critical_points",
+    "label_lines",
+    "path",
+    "theory_vs_measured",
+    "use_style",
+]
+
+PAPER = "#fffdf9"
+INK = "#222222"
+
+COLORS = {
+    # methods
+    "gradient_descent": "#0072B2",
+    "perturbed_gradient_descent": "#C77F00",
+    "proximal_point": "#B5588C",
+    "sgd": "#2B93D1",
+    "momentum": "#7A5C3E",
+    "adam": "#5D3A9B",
+    "clipped_gradient_descent": "#00875F",
+    "newton": INK,
+    "hessian_scaled": "#D55E00",
+    "subsampled_newton": "#8A7400",
+    "sketched_newton": "#9C2F6B",
+    # kinds of critical points
+    "minimizer": "#00875F",
+    "saddle": "#D55E00",
+    "strict saddle": "#D55E00",
+    "maximizer": "#5D3A9B",
+    "degenerate": "#B87400",
+    # roles
+    "theory": INK,
+    "measured": "#0072B2",
+    "diverged": "#6E6E6E",
+    "undecided": "#BDBDBD",
+}
+
+MARKERS = {"minimizer": "o", "strict saddle": "X", "maximizer": "^", "degenerate": "D"}
+
+# Basins of attraction: light enough for markers and paths on top, distinct for every eye.
+_BASINS = ("#8CC5E8", "#F3C77B", "#8FD3B6", "#E3A6C6", "#C9B5E2", "#D8CBB3", "#F2E58A", "#E8A58A")
+
+_HEIGHT = LinearSegmentedColormap.from_list("height", ["#DDE9F1", "#F6F6F1", "#F7E7D3"])
+
+
+def use_style():
+    """Set matplotlib's defaults for the course; call it at the top of a notebook."""
+    mpl.rcParams.update(
+        {
+            "figure.figsize": (5.6, 3.9),
+            "figure.dpi": 130,
+            "savefig.dpi": 130,
+            "figure.facecolor": PAPER,
+            "savefig.facecolor": PAPER,
+            "axes.facecolor": PAPER,
+            "figure.constrained_layout.use": True,
+            "font.size": 11,
+            "axes.titlesize": 12,
+            "axes.titlelocation": "left",
+            "axes.labelsize": 11,
+            "xtick.labelsize": 10,
+            "ytick.labelsize": 10,
+            "legend.fontsize": 10,
+            "legend.frameon": False,
+            "text.color": INK,
+            "axes.labelcolor": INK,
+            "axes.edgecolor": "#777777",
+            "xtick.color": "#777777",
+            "ytick.color": "#777777",
+            "xtick.labelcolor": INK,
+            "ytick.labelcolor": INK,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.grid": True,
+            "axes.axisbelow": True,
+            "grid.color": "#E3E0D8",
+            "grid.linewidth": 0.7,
+            "lines.linewidth": 1.8,
+            "lines.markersize": 5,
+            "axes.prop_cycle": mpl.cycler(color=list(dict.fromkeys(COLORS.values()))[:8]),
+            "axes.formatter.useoffset": False,
+            "image.interpolation": "nearest",
+            "svg.hashsalt": "gradient-course",
+        }
+    )
+    _use_fixed_canvas()
+
+
+def _use_fixed_canvas():
+    """In a notebook, keep figures at their own size instead of cropping them."""
+    try:
+        from IPython import get_ipython
+        from matplotlib_inline.config import InlineBackend
+    except ImportError:
+        return
+    shell = get_ipython()
+    if shell is not None:
+        InlineBackend.instance(parent=shell).print_figure_kwargs = {"bbox_inches": None}
+
+
+def contours(ax, value, xlim, ylim, *, levels=16, n=201, fill=True):
+    """Draw the level lines of a function of two variables.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    value : callable
+        Takes an array of shape (..., 2) and returns heights of shape (...); `Problem.value` does.
+    xlim, ylim : tuple of two floats
+        The window; it becomes the limits of `ax`.
+    levels : int or sequence of floats
+        How many lines, spread so that each band covers about the same area; or their heights.
+    n : int
+        Grid points per side.
+    fill : bool
+        Tint the bands: low is cool, high is warm.
+    """
+    if not callable(value):
+        raise TypeError(f"value must be a function of arrays of shape (..., 2); got {value!r}")
+    x, y = np.linspace(*xlim, n), np.linspace(*ylim, n)
+    z = np.asarray(value(np.stack(np.meshgrid(x, y), axis=-1)), dtype=float)
+    if z.shape != (n, n):
+        raise ValueError(f"value must return one height per point, {(n, n)}; got {z.shape}")
+    if np.ndim(levels) == 0:
+        heights = z[np.isfinite(z)]
+        even = np.linspace(heights.min(), heights.max(), int(levels))
+        equal_area = np.quantile(heights, np.linspace(0, 1, int(levels)))
+        levels = np.unique((even + 2 * equal_area) / 3)
+    if fill:
+        norm = mpl.colors.BoundaryNorm(levels, _HEIGHT.N)
+        ax.contourf(x, y, z, levels=levels, cmap=_HEIGHT, norm=norm, zorder=0)
+    ax.contour(
+        x, y, z, levels=levels, colors="#8A8F94", linewidths=0.6, linestyles="solid", zorder=0.5
+    )
+    ax.set(xlim=xlim, ylim=ylim, aspect="equal", xlabel="$x_1$", ylabel="$x_2$")
+    ax.grid(False)
+
+
+def path(ax, xy, *, color=COLORS["gradient_descent"], label=None, dots=60, arrow=True, zorder=3):
+    """Draw an orbit: a line, a dot per iterate, an open start and an arrow along the way.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Its limits stay as they are; set them first (`contours` does).
+    xy : array of shape (k, 2)
+        The iterates. A part that is not finite or far outside the window is left out.
+    color : color
+    label : str, optional
+        For the legend.
+    dots : int
+        How many iterates, at most, get a dot of their own.
+    arrow : bool
+        Show the direction with an arrow head on the first long step.
+    zorder : float
+
+    Returns
+    -------
+    matplotlib.lines.Line2D
+    """
+    xy = np.asarray(xy, dtype=float)
+    if xy.ndim != 2 or xy.shape[1] != 2:
+        raise ValueError(f"xy must have shape (k, 2), one iterate per row; got {xy.shape}")
+    low, high = np.sort([ax.get_xlim(), ax.get_ylim()], axis=1).T
+    size = high - low
+    with np.errstate(invalid="ignore", over="ignore"):
+        near = (np.abs(xy - (low + high) / 2) < 50 * size).all(axis=1)
+    xy = xy[: np.argmin(near)] if not near.all() else xy
+    limits = ax.get_xlim(), ax.get_ylim()
+    (line,) = ax.plot(
+        *xy.T, color=color, label=label, lw=1.3, alpha=0.75, zorder=zorder,
+        solid_joinstyle="round",
+    )
+    if len(xy):
+        some = xy[1 : dots + 1]
+        ax.scatter(*some.T, s=np.linspace(20, 9, len(some)), color=color, lw=0, zorder=zorder)
+        ax.scatter(*xy[0], s=36, facecolor=PAPER, edgecolor=color, lw=1.6, zorder=zorder + 0.1)
+    steps = np.linalg.norm(np.diff(xy, axis=0) / size, axis=1)
+    if arrow and len(steps) and steps.max() > 0.04:
+        k = int(np.argmax(steps > 0.04))
+        direction = xy[k + 1] - xy[k]
+        ax.annotate(
+            "", xy[k] + 0.65 * direction, xy[k] + 0.6 * direction, zorder=zorder,
+            arrowprops={"arrowstyle": "-|>", "color": color, "lw": 1.3, "mutation_scale": 13,
+                        "shrinkA": 0, "shrinkB": 0},
+            annotation_clip=True,
+        )
+    ax.set(xlim=limits[0], ylim=limits[1])
+    return line
+
+
+def critical_points(ax, points, *, legend=False, size=80):
+    """Mark critical points, one marker and one colour per kind.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    points : iterable
+        Anything with the attributes ``x`` and ``kind``, such as `Problem.critical_points`.
+        Points outside the window are left out.
+    legend : bool
+        Name the kinds in a row above the axes.
+    size : float
+        Area of a marker.
+    """
+    groups = {}
+    for point in points:
+        if point.kind not in MARKERS:
+            raise ValueError(f"points must be of kind {', '.join(MARKERS)}; got {point.kind!r}")
+        groups.setdefault(point.kind, []).append(np.asarray(point.x, dtype=float))
+    low, high = np.sort([ax.get_xlim(), ax.get_ylim()], axis=1).T
+    handles = []
+    for kind in sorted(groups, key=list(MARKERS).index):
+        xy = np.array(groups[kind])
+        xy = xy[((xy >= low) & (xy <= high)).all(axis=1)]
+        if len(xy):
+            handles.append(
+                ax.scatter(
+                    *xy.T, marker=MARKERS[kind], s=size, color=COLORS[kind], edgecolor=PAPER,
+                    lw=1.1, zorder=5, label=kind, clip_on=False,
+                )
+            )
+    if legend and handles:
+        _legend_above(ax, handles)
+
+
+def basins(ax, labels, extent, *, names=None, colors=_BASINS):
+    """Colour each start by where its orbit ends.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    labels : integer array of shape (ny, nx)
+        Index of the limit point; -1 for a diverged and -2 for an undecided run. Row 0 is at the
+        bottom.
+    extent : tuple of four floats
+        ``(x_low, x_high, y_low, y_high)``.
+    names : dict or sequence of str, optional
+        Names of the labels for the legend, which lists them whether or not they occur, so that
+        it stays the same when a slider moves.
+    colors : sequence of colors
+        For the labels 0, 1, 2, ...
+    """
+    labels = np.asarray(labels)
+    if labels.ndim != 2 or labels.dtype.kind not in "iu":
+        raise ValueError(
+            f"labels must be a two-dimensional array of integers; got {labels.dtype} "
+            f"of shape {labels.shape}"
+        )
+    if labels.min() < -2:
+        raise ValueError(f"labels must be -2, -1, 0, 1, ...; got {labels.min()}")
+    palette = {-2: COLORS["undecided"], -1: COLORS["diverged"]}
+    count = max(labels.max() + 1, 0)
+    palette |= {k: colors[k % len(colors)] for k in range(count + len(names or ()))}
+    table = ListedColormap([palette[k] for k in range(-2, count)])
+    ax.imshow(
+        labels, origin="lower", extent=extent, cmap=table, vmin=-2.5, vmax=count - 0.5,
+        interpolation="nearest", aspect="equal", zorder=0,
+    )
+    ax.grid(False)
+    ax.set(xlabel="$x_1$", ylabel="$x_2$")
+    if names is not None:
+        names = names if isinstance(names, dict) else dict(enumerate(names))
+        if -1 not in names and (labels == -1).any():
+            names = {**names, -1: "diverged"}
+        if -2 not in names and (labels == -2).any():
+            names = {**names, -2: "undecided"}
+        handles = [Patch(facecolor=palette[k], label=name) for k, name in names.items()]
+        _legend_above(ax, handles)
+
+
+def theory_vs_measured(
+    ax, x, predicted, measured, *, interval=None, theory_x=None,
+    labels=("theory", "measured"), color=COLORS["measured"],
+):
+    """Draw a prediction as a dashed line and measurements as dots with their uncertainty.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    x, measured : arrays of shape (k,)
+    predicted : array of shape (k,) or, with `theory_x`, of that shape
+    interval : pair of arrays, optional
+        Lower and upper ends of the measurements' confidence intervals.
+    theory_x : array, optional
+        A finer grid for the prediction.
+    labels : pair of str
+    color : color
+    """
+    x, measured = np.asarray(x, dtype=float), np.asarray(measured, dtype=float)
+    grid = x if theory_x is None else np.asarray(theory_x, dtype=float)
+    predicted = np.asarray(predicted, dtype=float)
+    if measured.shape != x.shape:
+        raise ValueError(f"measured must have the shape of x, {x.shape}; got {measured.shape}")
+    if predicted.shape != grid.shape:
+        raise ValueError(f"predicted must have shape {grid.shape}; got {predicted.shape}")
+    ax.plot(grid, predicted, "--", color=COLORS["theory"], lw=1.5, label=labels[0], zorder=2)
+    if interval is not None:
+        low, high = np.asarray(interval, dtype=float)
+        ax.vlines(x, low, high, color=color, lw=1.6, alpha=0.7, zorder=2.5)
+    ax.plot(x, measured, "o", color=color, mec=PAPER, mew=0.8, ms=6.5, label=labels[1], zorder=3)
+    _legend_above(ax, ax.get_legend_handles_labels()[0])
+
+
+def label_lines(ax, *, gap=1.25):
+    """Write each labelled line's name at its right end, in its colour, instead of a legend.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Call this last: its limits and scales must be final.
+    gap : float
+        Smallest distance of two names, in lines of text.
+    """
+    height = ax.get_window_extent().height
+    step = gap * mpl.rcParams["legend.fontsize"] * ax.figure.dpi / 72 / height
+    spots = []
+    for line in ax.get_lines():
+        ends = np.column_stack([*line.get_data()]).astype(float)
+        ends = ends[np.isfinite(ends).all(axis=1)]
+        if line.get_label().startswith("_") or not len(ends):
+            continue
+        place = ax.transAxes.inverted().transform(ax.transData.transform(ends))
+        inside = place[(place >= -1e-9).all(axis=1) & (place <= 1 + 1e-9).all(axis=1)]
+        if len(inside):
+            spots.append([inside[-1, 1], line])
+    spots.sort(key=lambda spot: spot[0])
+    for k in range(1, len(spots)):
+        spots[k][0] = max(spots[k][0], spots[k - 1][0] + step)
+    overflow = max(0.0, spots[-1][0] - 1) if spots else 0.0
+    for y, line in spots:
+        ax.annotate(
+            line.get_label(), (1, y - overflow), xycoords="axes fraction", xytext=(5, 0),
+            textcoords="offset points", va="center", color=line.get_color(),
+            fontsize=mpl.rcParams["legend.fontsize"], annotation_clip=False,
+            path_effects=[patheffects.withStroke(linewidth=2, foreground=to_rgb(PAPER))],
+        )
+
+
+def _legend_above(ax, handles):
+    """One row above the axes, where it hides nothing and moves nothing."""
+    ax.legend(
+        handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=min(len(handles), 4),
+        borderaxespad=0.2, handletextpad=0.4, columnspacing=1.2, handlelength=1.4,
+    )

@@ -1,0 +1,180 @@
+"""A reader's own function as a problem."""
+
+import inspect
+
+import numpy as np
+
+from lib import _validation as check
+from lib._jit import Slot, is_kernel, python_function, stamp
+from lib.problems.base import CriticalPoint, Problem, frozen
+
+user = Slot("user")
+gradient = Slot("gradient")
+
+
+def custom(
+    value,
+    gradient,
+    dimension,
+    hvp=None,
+    parameters=None,
+    critical_points=(),
+    name="custom",
+    formula="",
+):
+    """Make a problem of your own jitted functions.
+
+    Parameters
+    ----------
+    value : jitted function
+        ``value(x) -> float``, or ``value(x, p) -> float`` if you give `parameters`.
+    gradient : jitted function
+        ``gradient(x) -> array of shape (d,)``, or ``gradient(x, p)``; or
+        ``gradient(x, p, out)``, which writes into `out` and is a little faster.
+    dimension : int
+        Number of coordinates d, at least 1.
+    hvp : jitted function, optional
+        ``hvp(x, v)``, ``hvp(x, v, p)`` or ``hvp(x, v, p, out)``: Hessian times `v`.
+        Default: central differences of `gradient`, correct to about ten digits.
+    parameters : array_like, shape (m,), optional
+        Numbers handed to the functions as `p`. Changing them compiles nothing anew.
+    critical_points : sequence of CriticalPoint, optional
+        Known critical points; basins are labelled by their index.
+    name, formula : str, optional
+        For messages and for pages (LaTeX).
+
+    Returns
+    -------
+    Problem
+        Ready for every optimizer of `lib`.
+
+    Raises
+    ------
+    TypeError
+        If a function is not jitted with ``numba.njit`` or takes a wrong number of arguments.
+    ValueError
+        If `dimension` is below 1, or `gradient` returns another number of entries than d
+        (raised at the first call).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numba import njit
+    >>> from lib import optimizers, problems
+    >>> @njit
+    ... def bowl(x):
+    ...     return x[0] ** 2 + 2.0 * x[1] ** 2
+    >>> @njit
+    ... def bowl_gradient(x):
+    ...     return np.array([2.0 * x[0], 4.0 * x[1]])
+    >>> problem = problems.custom(bowl, bowl_gradient, dimension=2)
+    >>> optimizers.gradient_descent(problem, [1.0, 1.0], learning_rate=0.2).status
+    'converged'
+
+    Notes
+    -----
+    Used in "How to use this book" and in the chapter on strict saddles.
+    """
+    dimension = check.integer(dimension, "dimension", low=1)
+    p = frozen([] if parameters is None else check.vector(parameters, "parameters"))
+    value_kernel = _adapt(value, "value", [_value_x, _value_xp], first=1)
+    gradient_kernel = _adapt(gradient, "gradient", [_vector_x, _vector_xp, None], first=1)
+    if hvp is None:
+        hvp_kernel = stamp(_difference_hvp, gradient=gradient_kernel)
+    else:
+        hvp_kernel = _adapt(hvp, "hvp", [_hvp_xv, _hvp_xvp, None], first=2)
+    for known in critical_points:
+        check.instance(known, "critical_points", CriticalPoint, "a sequence of CriticalPoint")
+        check.point(known.x, dimension, "critical_points")
+    return Problem(
+        name=name,
+        dimension=dimension,
+        value_kernel=value_kernel,
+        gradient_kernel=gradient_kernel,
+        hvp_kernel=hvp_kernel,
+        parameters=p,
+        critical_points=tuple(critical_points),
+        constants={},
+        formula=formula,
+    )
+
+
+def _adapt(function, name, adapters, first):
+    """Bring a reader's function to the signature of the package's kernels.
+
+    ``adapters[i]`` serves a function with ``first + i`` arguments; None stands for a function
+    that has the package's signature already.
+    """
+    if not is_kernel(function):
+        hint = "decorate it with @numba.njit" if callable(function) else "got no function"
+        raise TypeError(f"{name} must be a function jitted with numba.njit: {hint}")
+    count = len(inspect.signature(python_function(function)).parameters)
+    if not first <= count < first + len(adapters):
+        counts = f"{first} to {first + len(adapters) - 1}"
+        raise TypeError(f"{name} must take {counts} arguments; it takes {count}")
+    adapter = adapters[count - first]
+    return function if adapter is None else stamp(adapter, user=function)
+
+
+def _value_x(x, p):
+    return float(user(x))
+
+
+def _value_xp(x, p):
+    return float(user(x, p))
+
+
+def _vector_x(x, p, out):
+    result = user(x)
+    if len(result) != out.size:
+        raise ValueError("gradient must return as many entries as x has")
+    for i in range(out.size):
+        out[i] = result[i]
+
+
+def _vector_xp(x, p, out):
+    result = user(x, p)
+    if len(result) != out.size:
+        raise ValueError("gradient must return as many entries as x has")
+    for i in range(out.size):
+        out[i] = result[i]
+
+
+def _hvp_xv(x, v, p, out):
+    result = user(x, v)
+    if len(result) != out.size:
+        raise ValueError("hvp must return as many entries as x has")
+    for i in range(out.size):
+        out[i] = result[i]
+
+
+def _hvp_xvp(x, v, p, out):
+    result = user(x, v, p)
+    if len(result) != out.size:
+        raise ValueError("hvp must return as many entries as x has")
+    for i in range(out.size):
+        out[i] = result[i]
+
+
+def _difference_hvp(x, v, p, out):
+    d = x.size
+    size = 0.0
+    length = 0.0
+    for i in range(d):
+        size = max(size, abs(x[i]))
+        length = max(length, abs(v[i]))
+    if length == 0.0:
+        for i in range(d):
+            out[i] = 0.0
+        return
+    step = 6.0554544523933395e-06 * (1.0 + size) / length  # cube root of the machine epsilon
+    shifted = np.empty(d)
+    upper = np.empty(d)
+    for i in range(d):
+        shifted[i] = x[i] + step * v[i]
+    gradient(shifted, p, upper)
+    for i in range(d):
+        shifted[i] = x[i] - step * v[i]
+    gradient(shifted, p, out)
+    for i in range(d):
+        out[i] = (upper[i] - out[i]) / (2.0 * step)
