@@ -13,12 +13,14 @@ import io
 import itertools
 import json
 import math
+import numbers
 import os
 import traceback
 from contextlib import contextmanager
 
 import matplotlib.pyplot as plt
-from matplotlib import rc_context
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image, features
 
@@ -115,8 +117,8 @@ def explore(
     continuous=False,
     max_frames=150,
     max_bytes=1_500_000,
-    dpi=130,
-    quality=75,
+    dpi=110,
+    quality=65,
     mode=None,
     **sliders,
 ):
@@ -248,7 +250,7 @@ class _Axis:
 
     @property
     def numeric(self):
-        return all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in self.values)
+        return all(not isinstance(v, (str, bool)) for v in self.values)
 
 
 class _Setting:
@@ -266,13 +268,13 @@ class _Frames:
 
     def __init__(self, draw, alt, axes, dpi, quality):
         self.draw, self.alt, self.axes, self.dpi, self.quality = draw, alt, axes, dpi, quality
-        self.size = None
+        self.size = self.codec = None
         self.cache = {}
 
     def at(self, values):
         """Return ``{"src", "alt"}`` for these values of the sliders."""
         if values not in self.cache:
-            settings = {axis.name: v for axis, v in zip(self.axes, values)}
+            settings = {axis.name: v for axis, v in zip(self.axes, values, strict=True)}
             image = _rendered(self.draw, settings, self.dpi)
             self.size = self.size or image.size
             if image.size != self.size:
@@ -280,8 +282,12 @@ class _Frames:
                     f"draw must return figures of one size: {self.size[0]} x {self.size[1]} "
                     f"pixels at first, {image.size[0]} x {image.size[1]} with {settings}"
                 )
+            if self.codec is None:
+                self.codec = min(
+                    _codecs(self.quality), key=lambda codec: len(_encoded(image, codec))
+                )
             self.cache[values] = {
-                "src": _encoded(image, self.quality),
+                "src": _encoded(image, self.codec),
                 "alt": self.description(settings),
             }
         return self.cache[values]
@@ -290,7 +296,10 @@ class _Frames:
         if callable(self.alt):
             text = self.alt(**settings)
         elif isinstance(self.alt, str):
-            named = {a.name: _Setting(settings[a.name], a.write(settings[a.name])) for a in self.axes}
+            named = {
+                axis.name: _Setting(settings[axis.name], axis.write(settings[axis.name]))
+                for axis in self.axes
+            }
             try:
                 text = self.alt.format(**named)
             except (KeyError, IndexError, AttributeError, ValueError) as error:
@@ -320,19 +329,25 @@ def _rendered(draw, settings, dpi):
         with plt.ioff(), _quiet_show():
             blank = plt.figure()
             figure = _figure_of(draw(**settings), before, blank)
-            buffer = io.BytesIO()
-            with rc_context({"savefig.bbox": None}):
-                figure.savefig(
-                    buffer, format="png", dpi=dpi, facecolor=figure.get_facecolor(),
-                    pil_kwargs={"compress_level": 1},
-                )
+            return _raster(figure, dpi)
     finally:
         for number in set(plt.get_fignums()) - set(before):
             plt.close(number)
         if current in plt.get_fignums():
             plt.figure(current)
-    buffer.seek(0)
-    return Image.open(buffer).convert("RGB")
+
+
+def _raster(figure, dpi):
+    """Draw the whole canvas once; ``savefig`` would lay it out and draw it twice."""
+    canvas, own_dpi = figure.canvas, figure.dpi
+    try:
+        figure.dpi = dpi
+        agg = FigureCanvasAgg(figure)
+        agg.draw()
+        return Image.fromarray(np.asarray(agg.buffer_rgba())).convert("RGB")
+    finally:
+        figure.dpi = own_dpi
+        figure.set_canvas(canvas)
 
 
 def _figure_of(result, before, blank):
@@ -361,21 +376,22 @@ def _quiet_show():
         plt.show = show
 
 
-def _encoded(image, quality):
-    """Return the smallest of the encodings as a data URI."""
-    candidates = []
-    if features.check("webp"):
-        candidates.append(("webp", {"quality": quality, "method": 4}))
-        candidates.append(("webp", {"lossless": True, "quality": 60, "method": 4}))
-    else:
-        candidates.append(("png", {"optimize": True}))
-    best = None
-    for kind, options in candidates:
-        buffer = io.BytesIO()
-        image.save(buffer, format=kind, **options)
-        if best is None or len(buffer.getvalue()) < len(best[1]):
-            best = kind, buffer.getvalue()
-    return f"data:image/{best[0]};base64,{base64.b64encode(best[1]).decode()}"
+def _codecs(quality):
+    """Return what may be tried: lossy wins for lines on tints, lossless for flat maps."""
+    if not features.check("webp"):
+        return [("png", {"optimize": True})]
+    return [
+        ("webp", {"quality": quality, "method": 4}),
+        ("webp", {"lossless": True, "quality": 60, "method": 4}),
+    ]
+
+
+def _encoded(image, codec):
+    """Return the picture as a data URI."""
+    kind, options = codec
+    buffer = io.BytesIO()
+    image.save(buffer, format=kind, **options)
+    return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
 def _static(frames, axes, caption, play, max_bytes):
@@ -385,8 +401,9 @@ def _static(frames, axes, caption, play, max_bytes):
         try:
             pictures.append(frames.at(values))
         except Exception as error:
-            settings = ", ".join(f"{a.name}={v!r}" for a, v in zip(axes, values))
-            raise RuntimeError(f"explore could not draw the frame {settings}: {error}") from error
+            settings = ", ".join(f"{a.name}={v!r}" for a, v in zip(axes, values, strict=True))
+            error.add_note(f"This happened while explore drew the frame {settings}.")
+            raise
     start = 0
     for axis in axes:
         start = start * len(axis.values) + axis.initial
@@ -461,7 +478,7 @@ def _widget(axis, continuous):
     }
     start = axis.values[axis.initial]
     if not (continuous and axis.numeric and len(axis.values) > 1):
-        options = list(zip(axis.texts, axis.values))
+        options = list(zip(axis.texts, axis.values, strict=True))
         return ipywidgets.SelectionSlider(options=options, value=start, **common)
     low, high = min(axis.values), max(axis.values)
     if all(isinstance(v, int) for v in axis.values):
@@ -477,6 +494,9 @@ def _widget(axis, continuous):
 def _play(slider, axis):
     last = len(axis.values) - 1
     player = ipywidgets.Play(min=0, max=last, value=axis.initial, interval=500)
+    if hasattr(slider, "index"):
+        ipywidgets.link((player, "value"), (slider, "index"))
+        return player
 
     def move(change):
         slider.value = axis.values[change["new"]]
@@ -542,15 +562,18 @@ def _writer(wanted, name):
         return lambda v: str(wanted(v))
     if isinstance(wanted, str):
         return wanted.format if "{" in wanted else lambda v: format(v, wanted)
-    raise TypeError(f"formats[{name!r}] must be a format such as '.2f' or a function; got {wanted!r}")
+    raise TypeError(
+        f"formats[{name!r}] must be a format such as '.2f' or a function; got {wanted!r}"
+    )
 
 
 def _index(values, wanted, name):
     for k, value in enumerate(values):
-        if value == wanted:
+        if isinstance(wanted, type(value)) and value == wanted:
             return k
-        numbers = not isinstance(value, str) and not isinstance(wanted, str)
-        if numbers and math.isclose(value, wanted, rel_tol=1e-9, abs_tol=1e-12):
+        if isinstance(value, str) or not isinstance(wanted, numbers.Real):
+            continue
+        if math.isclose(value, wanted, rel_tol=1e-9, abs_tol=1e-12):
             return k
     raise ValueError(f"initial[{name!r}] must be one of the slider's values; got {wanted!r}")
 
@@ -568,7 +591,7 @@ def _check_signature(draw, axes):
 
 
 def _check_range(x, name, low, high):
-    if isinstance(x, bool) or not isinstance(x, (int, float)) or not low <= x <= high:
+    if isinstance(x, bool) or not isinstance(x, numbers.Real) or not low <= x <= high:
         raise ValueError(f"{name} must be a number from {low} to {high}; got {x!r}")
 
 

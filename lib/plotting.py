@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib import patheffects
 from matplotlib.colors import LinearSegmentedColormap, ListedColormap, to_rgb
 from matplotlib.patches import Patch
+from matplotlib.transforms import ScaledTranslation
 
 __all__ = [
     "COLORS",
@@ -47,11 +48,14 @@ COLORS = {
     # roles
     "theory": INK,
     "measured": "#0072B2",
-    "diverged": "#6E6E6E",
-    "undecided": "#BDBDBD",
+    "diverged": "#8C8C8C",
+    "undecided": "#D5D2CA",
 }
 
 MARKERS = {"minimizer": "o", "strict saddle": "X", "maximizer": "^", "degenerate": "D"}
+
+# Crosses and triangles look smaller than discs of the same area.
+_AREA = {"strict saddle": 1.4, "maximizer": 1.15, "degenerate": 0.85}
 
 # Basins of attraction: light enough for markers and paths on top, distinct for every eye.
 _BASINS = ("#8CC5E8", "#F3C77B", "#8FD3B6", "#E3A6C6", "#C9B5E2", "#D8CBB3", "#F2E58A", "#E8A58A")
@@ -70,6 +74,8 @@ def use_style():
             "savefig.facecolor": PAPER,
             "axes.facecolor": PAPER,
             "figure.constrained_layout.use": True,
+            "figure.constrained_layout.w_pad": 0.06,
+            "figure.constrained_layout.h_pad": 0.06,
             "font.size": 11,
             "axes.titlesize": 12,
             "axes.titlelocation": "left",
@@ -114,7 +120,7 @@ def _use_fixed_canvas():
         InlineBackend.instance(parent=shell).print_figure_kwargs = {"bbox_inches": None}
 
 
-def contours(ax, value, xlim, ylim, *, levels=16, n=201, fill=True):
+def contours(ax, value, xlim, ylim, *, levels=10, n=161, fill=True):
     """Draw the level lines of a function of two variables.
 
     Parameters
@@ -142,11 +148,13 @@ def contours(ax, value, xlim, ylim, *, levels=16, n=201, fill=True):
         even = np.linspace(heights.min(), heights.max(), int(levels))
         equal_area = np.quantile(heights, np.linspace(0, 1, int(levels)))
         levels = np.unique((even + 2 * equal_area) / 3)
+        if len(levels) < 2:
+            raise ValueError("value must not be constant over the window")
     if fill:
         norm = mpl.colors.BoundaryNorm(levels, _HEIGHT.N)
         ax.contourf(x, y, z, levels=levels, cmap=_HEIGHT, norm=norm, zorder=0)
     ax.contour(
-        x, y, z, levels=levels, colors="#8A8F94", linewidths=0.6, linestyles="solid", zorder=0.5
+        x, y, z, levels=levels, colors="#B0B5BA", linewidths=0.8, linestyles="solid", zorder=0.5
     )
     ax.set(xlim=xlim, ylim=ylim, aspect="equal", xlabel="$x_1$", ylabel="$x_2$")
     ax.grid(False)
@@ -180,7 +188,7 @@ def path(ax, xy, *, color=COLORS["gradient_descent"], label=None, dots=60, arrow
     low, high = np.sort([ax.get_xlim(), ax.get_ylim()], axis=1).T
     size = high - low
     with np.errstate(invalid="ignore", over="ignore"):
-        near = (np.abs(xy - (low + high) / 2) < 50 * size).all(axis=1)
+        near = (np.abs(xy - (low + high) / 2) < 1e4 * size).all(axis=1)
     xy = xy[: np.argmin(near)] if not near.all() else xy
     limits = ax.get_xlim(), ax.get_ylim()
     (line,) = ax.plot(
@@ -189,7 +197,9 @@ def path(ax, xy, *, color=COLORS["gradient_descent"], label=None, dots=60, arrow
     )
     if len(xy):
         some = xy[1 : dots + 1]
-        ax.scatter(*some.T, s=np.linspace(20, 9, len(some)), color=color, lw=0, zorder=zorder)
+        apart = np.linalg.norm(np.diff(xy[: dots + 1], axis=0) / size, axis=1)
+        area = np.clip(2000 * apart, 5, 20)
+        ax.scatter(*some.T, s=area, color=color, lw=0, zorder=zorder)
         ax.scatter(*xy[0], s=36, facecolor=PAPER, edgecolor=color, lw=1.6, zorder=zorder + 0.1)
     steps = np.linalg.norm(np.diff(xy, axis=0) / size, axis=1)
     if arrow and len(steps) and steps.max() > 0.04:
@@ -215,7 +225,7 @@ def critical_points(ax, points, *, legend=False, size=80):
         Anything with the attributes ``x`` and ``kind``, such as `Problem.critical_points`.
         Points outside the window are left out.
     legend : bool
-        Name the kinds in a row above the axes.
+        Name the kinds in a row below the axes.
     size : float
         Area of a marker.
     """
@@ -232,12 +242,12 @@ def critical_points(ax, points, *, legend=False, size=80):
         if len(xy):
             handles.append(
                 ax.scatter(
-                    *xy.T, marker=MARKERS[kind], s=size, color=COLORS[kind], edgecolor=PAPER,
-                    lw=1.1, zorder=5, label=kind, clip_on=False,
+                    *xy.T, s=size * _AREA.get(kind, 1), marker=MARKERS[kind], label=kind,
+                    color=COLORS[kind], edgecolor=PAPER, lw=1.1, zorder=5, clip_on=False,
                 )
             )
     if legend and handles:
-        _legend_above(ax, handles)
+        _legend_below(ax, handles)
 
 
 def basins(ax, labels, extent, *, names=None, colors=_BASINS):
@@ -282,7 +292,7 @@ def basins(ax, labels, extent, *, names=None, colors=_BASINS):
         if -2 not in names and (labels == -2).any():
             names = {**names, -2: "undecided"}
         handles = [Patch(facecolor=palette[k], label=name) for k, name in names.items()]
-        _legend_above(ax, handles)
+        _legend_below(ax, handles)
 
 
 def theory_vs_measured(
@@ -315,7 +325,7 @@ def theory_vs_measured(
         low, high = np.asarray(interval, dtype=float)
         ax.vlines(x, low, high, color=color, lw=1.6, alpha=0.7, zorder=2.5)
     ax.plot(x, measured, "o", color=color, mec=PAPER, mew=0.8, ms=6.5, label=labels[1], zorder=3)
-    _legend_above(ax, ax.get_legend_handles_labels()[0])
+    _legend_below(ax, ax.get_legend_handles_labels()[0])
 
 
 def label_lines(ax, *, gap=1.25):
@@ -336,7 +346,7 @@ def label_lines(ax, *, gap=1.25):
         ends = ends[np.isfinite(ends).all(axis=1)]
         if line.get_label().startswith("_") or not len(ends):
             continue
-        place = ax.transAxes.inverted().transform(ax.transData.transform(ends))
+        place = ax.transAxes.inverted().transform(line.get_transform().transform(ends))
         inside = place[(place >= -1e-9).all(axis=1) & (place <= 1 + 1e-9).all(axis=1)]
         if len(inside):
             spots.append([inside[-1, 1], line])
@@ -353,9 +363,12 @@ def label_lines(ax, *, gap=1.25):
         )
 
 
-def _legend_above(ax, handles):
-    """One row above the axes, where it hides nothing and moves nothing."""
+def _legend_below(ax, handles):
+    """One row below the axis label, where it hides nothing and meets no title."""
+    text = mpl.rcParams["xtick.labelsize"] + 1.3 * mpl.rcParams["axes.labelsize"]
+    drop = ScaledTranslation(0, -(text + 11) / 72, ax.figure.dpi_scale_trans)
     ax.legend(
-        handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=min(len(handles), 4),
-        borderaxespad=0.2, handletextpad=0.4, columnspacing=1.2, handlelength=1.4,
+        handles=handles, loc="upper left", bbox_to_anchor=(0, 0),
+        bbox_transform=ax.transAxes + drop, ncols=min(len(handles), 4), borderaxespad=0,
+        borderpad=0.1, handletextpad=0.4, columnspacing=1.2, handlelength=1.4,
     )

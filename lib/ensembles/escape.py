@@ -6,8 +6,8 @@ from functools import partial
 import numpy as np
 
 from lib import _validation as check
-from lib._jit import Slot, stamp
-from lib.ensembles.runs import _starts, map_chunks
+from lib._jit import Slot, lane, stamp
+from lib.ensembles.runs import WIDTH, _starts, map_chunks
 
 gradient = Slot("gradient")
 
@@ -92,24 +92,37 @@ def _escape_chunk(problem, starts, rate, radius, unit, center, max_iter):
 
 
 def _escape_all(starts, p, rate, radius, unit, along, center, max_iter, times):
-    d = starts.shape[1]
-    x = np.empty(d)
-    g = np.empty(d)
-    for s in range(starts.shape[0]):
-        for i in range(d):
-            x[i] = starts[s, i]
-        times[s] = -1
+    """Run blocks of WIDTH starts side by side, as in `lib.ensembles.runs`."""
+    n, d = starts.shape
+    x = np.empty((d, WIDTH))
+    g = np.empty((d, WIDTH))
+    away = np.empty(WIDTH)
+    found = np.empty(WIDTH)
+    for first in range(0, n, WIDTH):
+        for j in range(WIDTH):
+            row = min(first + j, n - 1)
+            found[j] = NOT_ESCAPED
+            for i in range(d):
+                x[i, j] = starts[row, i]
         for k in range(max_iter + 1):
-            away = 0.0
+            for j in range(WIDTH):
+                away[j] = 0.0
             for i in range(d):
-                if along:
-                    away += unit[i] * (x[i] - center[i])
-                else:
-                    away += (x[i] - center[i]) * (x[i] - center[i])
-            away = abs(away) if along else math.sqrt(away)
-            if away >= radius:
-                times[s] = k
+                for j in range(WIDTH):
+                    gap = x[i, j] - center[i]
+                    away[j] += unit[i] * gap if along else gap * gap
+            waiting = 0
+            for j in range(WIDTH):
+                distance = abs(away[j]) if along else math.sqrt(away[j])
+                reached = distance >= radius
+                found[j] = k if reached and found[j] < 0.0 else found[j]
+                waiting += 1 if found[j] < 0.0 else 0
+            if waiting == 0:
                 break
-            gradient(x, p, g)
+            for j in range(WIDTH):
+                gradient(lane(x, j), p, lane(g, j))
             for i in range(d):
-                x[i] -= rate * g[i]
+                for j in range(WIDTH):
+                    x[i, j] -= rate * g[i, j]
+        for j in range(min(WIDTH, n - first)):
+            times[first + j] = int(found[j])

@@ -8,14 +8,15 @@ from functools import partial
 import numpy as np
 
 from lib import _validation as check
-from lib._jit import Slot, stamp
-from lib.optimizers._steps import CONVERGED, DIVERGED, MAX_ITER, inside, norm
+from lib._jit import Slot, lane, stamp
+from lib.optimizers._steps import CONVERGED, DIVERGED, MAX_ITER
 from lib.optimizers.result import STATUSES
 from lib.problems import Problem
 
 gradient = Slot("gradient")
 
 CHUNK = 32_768
+WIDTH = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -261,30 +262,52 @@ def _run_chunk(problem, starts, rate, max_iter, tol, radius):
 
 
 def _descend_all(starts, p, rate, max_iter, tol, radius, x_out, n_iter, codes):
-    d = starts.shape[1]
-    x = np.empty(d)
-    ahead = np.empty(d)
-    g = np.empty(d)
-    for s in range(starts.shape[0]):
-        for i in range(d):
-            x[i] = starts[s, i]
-        codes[s] = MAX_ITER
-        k = 0
-        while True:
-            gradient(x, p, g)
-            if norm(g) <= tol:
-                codes[s] = CONVERGED
-                break
-            if k == max_iter:
+    """Run blocks of WIDTH starts side by side, so that the processor steps several at once."""
+    n, d = starts.shape
+    x = np.empty((d, WIDTH))
+    g = np.empty((d, WIDTH))
+    size = np.empty(WIDTH)
+    far = np.empty(WIDTH)
+    running = np.empty(WIDTH)
+    count = np.empty(WIDTH)
+    code = np.empty(WIDTH)
+    for first in range(0, n, WIDTH):
+        for j in range(WIDTH):
+            row = min(first + j, n - 1)
+            running[j] = 1.0
+            count[j] = 0.0
+            code[j] = MAX_ITER
+            for i in range(d):
+                x[i, j] = starts[row, i]
+        for k in range(max_iter + 1):
+            for j in range(WIDTH):
+                gradient(lane(x, j), p, lane(g, j))
+            for j in range(WIDTH):
+                size[j] = 0.0
+                far[j] = 0.0
+            for i in range(d):
+                for j in range(WIDTH):
+                    size[j] += g[i, j] * g[i, j]
+                    ahead = x[i, j] - rate * g[i, j]
+                    far[j] = far[j] if abs(ahead) <= radius else 1.0
+                    g[i, j] = ahead
+            left = 0.0
+            last = k == max_iter
+            for j in range(WIDTH):
+                settled = size[j] <= tol * tol
+                ends = settled or last or far[j] > 0.0
+                new = CONVERGED if settled else MAX_ITER if last else DIVERGED
+                code[j] = new if ends and running[j] > 0.0 else code[j]
+                running[j] = 0.0 if ends else running[j]
+                count[j] += running[j]
+                left += running[j]
+            if left == 0.0:
                 break
             for i in range(d):
-                ahead[i] = x[i] - rate * g[i]
-            if not inside(ahead, radius):
-                codes[s] = DIVERGED
-                break
+                for j in range(WIDTH):
+                    x[i, j] = g[i, j] if running[j] > 0.0 else x[i, j]
+        for j in range(min(WIDTH, n - first)):
+            n_iter[first + j] = int(count[j])
+            codes[first + j] = int(code[j])
             for i in range(d):
-                x[i] = ahead[i]
-            k += 1
-        for i in range(d):
-            x_out[s, i] = x[i]
-        n_iter[s] = k
+                x_out[first + j, i] = x[i, j]
