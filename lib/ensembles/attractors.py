@@ -44,7 +44,7 @@ def orbit_tail(problem, x0, learning_rates, burn_in=1000, keep=100, divergence_r
 
     Notes
     -----
-    The bifurcation diagram of "Strict saddles".
+    Used for the bifurcation diagram of "Strict saddles".
     """
     check.instance(problem, "problem", Problem, "a Problem (see lib.problems.custom)")
     start = check.point(x0, problem.dimension, "x0")

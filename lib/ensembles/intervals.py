@@ -29,12 +29,13 @@ class Proportion:
     confidence: float
 
     def __str__(self):
-        level = f"{100 * self.confidence:g} %"
+        sure = f"with {100 * self.confidence:g} % confidence"
         if self.k == 0:
-            return f"0 of {self.n}: with {level} confidence the probability is below {self.high:.2g}"
+            return f"0 of {self.n}: {sure} the probability is below {self.high:.2g}"
         if self.k == self.n:
-            return f"all of {self.n}: with {level} confidence the probability is above {self.low:.6g}"
-        return f"{self.k} of {self.n}: {self.estimate:.4g}, {level} interval {self.low:.4g} to {self.high:.4g}"
+            return f"all of {self.n}: {sure} the probability is above {self.low:.6g}"
+        between = f"between {self.low:.4g} and {self.high:.4g}"
+        return f"{self.k} of {self.n} = {self.estimate:.4g}: {sure} {between}"
 
 
 def proportion_interval(k, n, confidence=0.95):

@@ -115,9 +115,21 @@ def grid_starts(x_range, y_range, shape):
     ndarray, shape (rows * columns, 2)
         Cell centres, row by row from the bottom; reshape labels to `shape` and draw them with
         ``origin="lower"``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a range does not ascend or `shape` is not two whole numbers of at least 1.
+
+    Notes
+    -----
+    Used for the maps of basins in "Strict saddles".
     """
     rows, columns = (check.integer(m, "shape", low=1) for m in shape)
-    (left, right), (bottom, top) = x_range, y_range
+    left, right = check.point(x_range, 2, "x_range")
+    bottom, top = check.point(y_range, 2, "y_range")
+    if not (left < right and bottom < top):
+        raise ValueError("x_range and y_range must each go from a smaller to a larger number")
     x = left + (right - left) * (np.arange(columns) + 0.5) / columns
     y = bottom + (top - bottom) * (np.arange(rows) + 0.5) / rows
     return np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)

@@ -41,6 +41,10 @@ def minimize(problem, x0, method="gradient_descent", **options):
     >>> from lib import optimizers, problems
     >>> optimizers.minimize(problems.egg_carton(), [1.0, 2.0], learning_rate=0.9).status
     'converged'
+
+    Notes
+    -----
+    Used where a page compares methods by name.
     """
     return METHODS[check.choice(method, "method", tuple(METHODS))](problem, x0, **options)
 

@@ -128,11 +128,22 @@ def ball_noise(n, dimension, radius, seed):
     -------
     ndarray, shape (n, dimension)
         The points.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has the wrong type or range; the message names it.
+
+    Notes
+    -----
+    The noise of Jin et al. (2017). Used in "Escape time".
     """
     rng = np.random.default_rng(check.integer(seed, "seed", low=0))
-    directions = rng.standard_normal((n, dimension))
+    count = check.integer(n, "n", low=1)
+    d = check.integer(dimension, "dimension", low=1)
+    directions = rng.standard_normal((count, d))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    return radius * rng.random((n, 1)) ** (1.0 / dimension) * directions
+    return check.positive(radius, "radius") * rng.random((count, 1)) ** (1.0 / d) * directions
 
 
 def _perturb(

@@ -163,7 +163,31 @@ def _values(points, p, out):
 
 
 def critical_point(x, kind, value):
-    """Make a `CriticalPoint` whose array cannot be changed by accident."""
+    """Make a `CriticalPoint` whose array cannot be changed by accident.
+
+    Parameters
+    ----------
+    x : array_like, shape (d,)
+        The point.
+    kind : str
+        "minimizer", "strict saddle", "maximizer" or "degenerate".
+    value : float
+        Value of the function there.
+
+    Returns
+    -------
+    CriticalPoint
+        To be listed in `lib.problems.custom`.
+
+    Raises
+    ------
+    ValueError
+        If `kind` is none of these words.
+
+    Notes
+    -----
+    Used with `lib.problems.custom`, to label the basins of a function of your own.
+    """
     array = np.array(x, dtype=np.float64)
     array.setflags(write=False)
     return CriticalPoint(array, check.choice(kind, "kind", KINDS), float(value))

@@ -1,0 +1,58 @@
+"""Public functions are documented: examples run, and parameters match the signature."""
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+import re
+
+import pytest
+
+import lib
+
+MODULES = sorted(
+    module.name
+    for module in pkgutil.walk_packages(lib.__path__, "lib.")
+    if not module.name.rpartition(".")[2].startswith("_") and module.name != "lib.warmup"
+)
+PACKAGES = ["lib.problems", "lib.optimizers", "lib.curvature", "lib.ensembles"]
+
+
+def public_functions():
+    for name in PACKAGES + ["lib.explore", "lib.claims", "lib.plotting"]:
+        module = importlib.import_module(name)
+        names = getattr(module, "__all__", None) or [n for n in vars(module) if n[0] != "_"]
+        for public in names:
+            function = getattr(module, public)
+            if inspect.isfunction(function) and function.__module__.startswith(name):
+                yield pytest.param(function, id=f"{name}.{public}")
+
+
+def test_examples_run():
+    attempted = 0
+    for name in MODULES:
+        result = doctest.testmod(importlib.import_module(name))
+        assert result.failed == 0, f"an example in {name} fails"
+        attempted += result.attempted
+    assert attempted >= 10
+
+
+@pytest.mark.parametrize("function", list(public_functions()))
+def test_parameters_are_documented(function):
+    text = inspect.getdoc(function)
+    assert text, "a public function needs a docstring"
+    section = re.search(r"Parameters\n-+\n(.*?)(?=\n\n[A-Z]\w+\n-+\n|\Z)", text, re.DOTALL)
+    documented = set()
+    for line in section.group(1).splitlines() if section else []:
+        if line and not line.startswith(" "):
+            documented |= set(re.split(r",\s*", line.split(" : ")[0].replace("*", "")))
+    assert documented == set(inspect.signature(function).parameters)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_chapter_is_named(package):
+    module = importlib.import_module(package)
+    for name in module.__all__:
+        thing = getattr(module, name)
+        if inspect.isfunction(thing):
+            assert re.search(r"\bUsed\b", inspect.getdoc(thing)), f"{name} names no chapter"
