@@ -32,14 +32,13 @@ except ImportError:
 __all__ = ["Explore", "explore"]
 
 _STYLE = """
-.explore{margin:1rem 0;max-width:46rem;color:var(--pst-color-text-base,
-var(--jp-content-font-color1,#222))}
+.explore{margin:1rem auto;color:inherit}
 .explore img{display:block;max-width:100%;height:auto;margin:0;border-radius:8px;
 background:#fffdf9;filter:none!important}
 .explore-controls{display:grid;grid-template-columns:repeat(auto-fit,minmax(13rem,1fr));
 gap:.25rem 1.5rem;align-items:end;margin:.5rem .25rem}
 .explore-controls[hidden]{display:none}
-.explore-slider{display:grid;grid-template-columns:1fr auto;gap:0 .5rem}
+.explore-slider{display:grid;grid-template-columns:1fr auto;gap:.2rem .5rem}
 .explore-slider label{margin:0}
 .explore-slider output{font-variant-numeric:tabular-nums;font-weight:600}
 .explore-slider input{grid-column:1/3;width:100%;height:28px;margin:0;cursor:pointer;
@@ -49,8 +48,9 @@ color:inherit;background:transparent;border:1px solid currentColor;cursor:pointe
 .explore button::before{content:"\\25B6\\FE0E\\00A0"}
 .explore button[aria-pressed=true]::before{content:"\\275A\\275A\\00A0"}
 .explore input:focus-visible,.explore button:focus-visible{outline:3px solid
-var(--pst-color-primary,#0b66a0);outline-offset:2px;border-radius:6px}
-.explore-caption,.explore figcaption{margin:.25rem;text-align:left;color:inherit}
+var(--pst-color-primary,#0b66a0);outline-offset:0;border-radius:6px}
+.explore-caption,.explore figcaption{margin:.25rem;padding:0;text-align:left;color:inherit;
+font-family:inherit;font-weight:inherit}
 .explore-live{position:absolute;width:1px;height:1px;margin:-1px;overflow:hidden;
 clip-path:inset(50%);white-space:nowrap}
 .explore-error{overflow:auto;padding:.5rem;border-left:4px solid #b3261e}
@@ -413,7 +413,7 @@ def _static(frames, axes, caption, play, max_bytes):
     name = "explore-" + hashlib.sha256(key).hexdigest()[:10]
     inputs = "\n".join(_input(name, axis) for axis in axes)
     button = '\n<button type="button" aria-pressed="false">Play</button>' if play else ""
-    markup = f"""<figure class="explore" id="{name}" data-frame="{start}">
+    markup = f"""<figure class="explore" id="{name}" data-frame="{start}" style="max-width:{frames.size[0]}px">
 <style>{_STYLE}</style>
 {frames.tag(pictures[start])}
 <div class="explore-controls" hidden>
@@ -465,7 +465,8 @@ def _live(frames, axes, caption, play, continuous):
     if play:
         controls.append(_play(controls[0], axes[0]))
     words = f'<style>{_STYLE}</style><p class="explore-caption">{caption}</p>'
-    widget = ipywidgets.VBox([picture, *controls, ipywidgets.HTML(words)])
+    layout = ipywidgets.Layout(max_width=f"{frames.size[0]}px")
+    widget = ipywidgets.VBox([picture, *controls, ipywidgets.HTML(words)], layout=layout)
     widget.add_class("explore")
     return {"sliders": sliders, "picture": picture, "widget": widget}
 
@@ -474,7 +475,7 @@ def _widget(axis, continuous):
     common = {
         "description": axis.label,
         "style": {"description_width": "initial"},
-        "layout": ipywidgets.Layout(width="100%", max_width="36rem"),
+        "layout": ipywidgets.Layout(width="98%"),
     }
     start = axis.values[axis.initial]
     if not (continuous and axis.numeric and len(axis.values) > 1):
