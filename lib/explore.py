@@ -413,7 +413,8 @@ def _static(frames, axes, caption, play, max_bytes):
     name = "explore-" + hashlib.sha256(key).hexdigest()[:10]
     inputs = "\n".join(_input(name, axis) for axis in axes)
     button = '\n<button type="button" aria-pressed="false">Play</button>' if play else ""
-    markup = f"""<figure class="explore" id="{name}" data-frame="{start}" style="max-width:{frames.size[0]}px">
+    width = f"max-width:{frames.size[0]}px"
+    markup = f"""<figure class="explore" id="{name}" data-frame="{start}" style="{width}">
 <style>{_STYLE}</style>
 {frames.tag(pictures[start])}
 <div class="explore-controls" hidden>
@@ -466,7 +467,7 @@ def _live(frames, axes, caption, play, continuous):
         controls.append(_play(controls[0], axes[0]))
     words = f'<style>{_STYLE}</style><p class="explore-caption">{caption}</p>'
     layout = ipywidgets.Layout(max_width=f"{frames.size[0]}px")
-    widget = ipywidgets.VBox([picture, *controls, ipywidgets.HTML(words)], layout=layout)
+    widget = ipywidgets.VBox([picture, *controls, ipywidgets.HTMLMath(words)], layout=layout)
     widget.add_class("explore")
     return {"sliders": sliders, "picture": picture, "widget": widget}
 
