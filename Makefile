@@ -1,0 +1,75 @@
+# make book      build the book and open it          make test     run every test
+# make offline   build the copy for offline reading  make help     show all commands
+#
+# Without make (Windows): see book/_tools/build.py.
+
+VENV   := .venv
+PY     := $(VENV)/bin/python
+PIP    := $(PY) -m pip --disable-pip-version-check
+BUILD  := $(PY) book/_tools/build.py
+SPEC   := requirements.txt requirements.lock pyproject.toml
+PYTHON ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help book offline open test lint format run-notebooks lock clean
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+book: $(VENV)/.book-installed  ## run every notebook, build _build/html and open it
+	@$(BUILD) book
+
+offline: $(VENV)/.book-installed  ## build the self-contained copy _build/offline and its zip
+	@$(BUILD) offline
+
+open: $(VENV)/.book-installed  ## open the book that was built last
+	@$(BUILD) open
+
+test: $(VENV)/.test-installed  ## run every test: library, notebooks, built pages in a browser
+	@$(PY) -m pytest tests book
+
+lint: $(VENV)/.test-installed  ## check the style of code and notebooks
+	@$(PY) -m ruff check .
+	@$(PY) book/_tools/format_notebooks.py --check
+
+format: $(VENV)/.test-installed  ## strip and normalise the notebooks for git
+	@$(PY) book/_tools/format_notebooks.py
+
+run-notebooks: $(VENV)/.test-installed  ## run the notebooks in place, then strip them
+	@$(PY) book/_tools/format_notebooks.py --execute
+
+lock:  ## resolve requirements.lock anew with every suitable Python on this machine
+	@python="$(PYTHON)"; $(find_python); "$$python" book/_tools/lock.py
+
+clean:  ## remove everything that was built (the environment in .venv stays)
+	@rm -rf _build
+
+# A Python must run (some `python3.12` on the path are wrappers that only fail) and be able to
+# make environments. `make book PYTHON=/path/to/python` chooses one by hand.
+usable := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+define find_python
+for candidate in $${python:-python3.12 python3.11 python3.13 python3 python}; do \
+  python=""; \
+  if "$$candidate" -c '$(usable)' >/dev/null 2>&1; then python="$$candidate"; break; fi; \
+done; \
+if [ -z "$$python" ]; then \
+  echo "No usable Python found: the course needs 3.11, 3.12 or 3.13 with the venv module."; \
+  echo "On Debian and Ubuntu: sudo apt install python3-venv. Or: make book PYTHON=/path/to/python"; \
+  exit 1; \
+fi
+endef
+
+$(VENV)/.book-installed: $(SPEC)
+	@if ! $(PY) -c '$(usable)' >/dev/null 2>&1 || ! $(PIP) --version >/dev/null 2>&1; then \
+	  python="$(PYTHON)"; $(find_python); \
+	  echo "Making $(VENV) with $$("$$python" --version)"; \
+	  rm -rf $(VENV) && "$$python" -m venv $(VENV); \
+	fi
+	@echo "Installing the course's packages into $(VENV) (a minute or two, only when they change)"
+	@$(PIP) install --quiet -r requirements.txt -c requirements.lock
+	@touch $@
+
+$(VENV)/.test-installed: $(VENV)/.book-installed
+	@echo "Installing the test packages into $(VENV)"
+	@$(PIP) install --quiet -e '.[test]' -c requirements.lock
+	@touch $@

@@ -1,0 +1,134 @@
+"""The built book, the offline copy, and tiny books to try the build on."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run_build(root, *arguments, **environment):
+    """Run a book's build script; return the finished process with its output as text."""
+    command = [sys.executable, str(root / "book/_tools/build.py"), *arguments, "--no-open"]
+    return subprocess.run(
+        command,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=1100,
+    )
+
+
+def needs_npm():
+    """Skip, or fail where everything must be tested, if npm is missing."""
+    if shutil.which("npm") is None:
+        reason = "npm is not installed: no MathJax for the offline copy and the browser tests"
+        if os.environ.get("COURSE_REQUIRE_BROWSER"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def html_folder():
+    """The book as published, built as `make book` builds it."""
+    build = run_build(ROOT, "book")
+    if build.returncode:
+        pytest.fail(f"`make book` failed:\n{build.stdout[-6000:]}", pytrace=False)
+    return ROOT / "_build" / "html"
+
+
+@pytest.fixture(scope="session")
+def offline_folder(html_folder):
+    """The copy for offline reading, built as `make offline` builds it."""
+    needs_npm()
+    build = run_build(ROOT, "offline")
+    if build.returncode:
+        pytest.fail(f"`make offline` failed:\n{build.stdout[-6000:]}", pytrace=False)
+    return ROOT / "_build" / "offline"
+
+
+@pytest.fixture(scope="session")
+def vendor_folder(offline_folder):
+    """Where npm has put MathJax and axe."""
+    return ROOT / "_build" / "vendor" / "node_modules"
+
+
+class TinyBook:
+    """A book of one text page, one notebook and a ledger, with the real settings and extensions.
+
+    Its notebook writes a line into ``runs.txt`` each time it is executed.
+    """
+
+    def __init__(self, root):
+        self.root = root
+        for name in ("_ext", "_static", "_tools"):
+            shutil.copytree(
+                ROOT / "book" / name, root / "book" / name,
+                ignore=shutil.ignore_patterns("__pycache__"),
+            )
+        shutil.copyfile(ROOT / "_config.yml", root / "_config.yml")
+        chapters = "".join(f"  - file: book/{name}\n" for name in ("notebook", "ledger"))
+        self.write("_toc.yml", f"format: jb-book\nroot: book/index\nchapters:\n{chapters}")
+        self.write("lib/__init__.py", "ANSWER = 42\n")
+        self.write("book/references.bib", "")
+        self.write("book/index.md", "# A tiny book\n\nHello.\n")
+        self.write("book/ledger.md", "# Ledger\n\n```{claims-ledger}\n```\n")
+        self.write_notebook()
+
+    def write(self, name, text):
+        """Write a file of the book."""
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    def write_notebook(self, *sources, claims=None, text="A notebook."):
+        """Write the notebook: it measures the claims and has further cells."""
+        bundles = [{"text/html": f'<div id="claim-{c["id"]}">{c["id"]}</div>',
+                    "application/vnd.gradient-course.claim+json": c,
+                    "text/plain": c["id"]} for c in (CLAIMS if claims is None else claims)]
+        count = "with open('../runs.txt', 'a') as runs:\n    print('run', file=runs)"
+        show = f"from IPython.display import display\nfor bundle in {bundles!r}:\n" \
+               "    display(bundle, raw=True)"
+        notebook = nbformat.v4.new_notebook(metadata={
+            "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}})
+        notebook.cells = [nbformat.v4.new_markdown_cell(f"# Notebook\n\n{text}")]
+        notebook.cells += [nbformat.v4.new_code_cell(s) for s in (count, show, *sources)]
+        self.write("book/notebook.ipynb", json.dumps(notebook))
+
+    def build(self, **environment):
+        """Build the book."""
+        return run_build(self.root, "book", **environment)
+
+    def page(self, name):
+        """Return a built page."""
+        return (self.root / "_build/html/book" / f"{name}.html").read_text(encoding="utf-8")
+
+    @property
+    def runs(self):
+        """How often the notebook was executed."""
+        log = self.root / "runs.txt"
+        return len(log.read_text().splitlines()) if log.is_file() else 0
+
+
+CLAIMS = [
+    {"id": "one", "statement": "One $x^2$", "source": "A", "predicted": "1", "measured": "1.0",
+     "interval": "[0.9, 1.1]", "verdict": "agrees"},
+    {"id": "two", "statement": "Two", "source": "B", "predicted": 2, "measured": 3,
+     "interval": None, "verdict": "differs, explained", "reason": "because"},
+]
+
+
+@pytest.fixture(scope="module")
+def tiny_book(tmp_path_factory):
+    """A tiny book, built once for the module."""
+    book = TinyBook(tmp_path_factory.mktemp("tiny"))
+    book.first_build = book.build()
+    assert book.first_build.returncode == 0, book.first_build.stdout
+    return book

@@ -1,0 +1,83 @@
+"""The claims ledger shows what the notebooks measured, and refuses to be empty or ambiguous."""
+
+import re
+
+import claims_ledger
+import pytest
+
+CARD = re.compile(r'<div [^>]*\bid="claim-([^"]+)"')
+
+CLAIM = {
+    "id": "a",
+    "statement": "S",
+    "source": "P",
+    "predicted": 1,
+    "measured": 0,
+    "interval": None,
+    "verdict": "differs",
+}
+
+
+def test_table_links_every_claim_to_its_measurement(tiny_book):
+    page = tiny_book.page("ledger")
+    for name in ("one", "two"):
+        assert f'href="notebook.html#claim-{name}"' in page
+        assert f'id="claim-{name}"' in tiny_book.page("notebook")
+    assert "2 claims measured by this build: 1 × agrees, 1 × differs, explained." in page
+    assert 'class="verdict verdict-differs-explained"' in page
+    assert "because" in page
+    assert r"\(x^2\)" in page and "tex-chtml.js" in page
+
+
+def test_ledger_follows_the_notebook_and_survives_cached_builds(tiny_book):
+    one = {**CLAIM, "id": "fresh", "statement": "A fresh claim"}
+    tiny_book.write_notebook(claims=[one])
+    for _ in range(2):
+        built = tiny_book.build()
+        assert built.returncode == 0, built.stdout
+        page = tiny_book.page("ledger")
+        assert "A fresh claim" in page and "#claim-one" not in page
+    (tiny_book.root / "_build/.doctrees/environment.pickle").unlink()
+    assert tiny_book.build().returncode == 0
+    assert "A fresh claim" in tiny_book.page("ledger")
+
+
+@pytest.mark.parametrize(
+    ("claims", "complaint"),
+    [
+        ([], "no notebook of the book measures a claim"),
+        ([CLAIM, CLAIM], "the claim id 'a' is used 2 times"),
+        ([{**CLAIM, "verdict": ""}], "the claim 'a' has no verdict"),
+    ],
+)
+def test_bad_ledger_fails_the_build(tiny_book, claims, complaint):
+    tiny_book.write_notebook(claims=claims)
+    failed = tiny_book.build()
+    assert failed.returncode != 0
+    assert complaint in failed.stdout
+
+
+@pytest.mark.parametrize(
+    ("interval", "text"),
+    [(None, "–"), ("", "–"), ([0.1, 0.2], "[0.1, 0.2]"), ("[1, 2]", "[1, 2]")],
+)
+def test_show_interval(interval, text):
+    assert claims_ledger.show_interval(interval) == text
+
+
+def test_inline_text_keeps_formulas_apart():
+    kinds = [type(node).__name__ for node in claims_ledger.inline_text(r"so $a$ and \(b\).")]
+    assert kinds == ["Text", "math", "Text", "math", "Text"]
+    assert claims_ledger.inline_text("5 $")[0].astext() == "5 $"
+
+
+def test_ledger_of_the_book_shows_every_claim_of_its_notebooks(html_folder):
+    page = (html_folder / "book/synthesis/ledger.html").read_text(encoding="utf-8")
+    cards = [
+        name
+        for path in sorted(html_folder.glob("book/**/*.html"))
+        for name in CARD.findall(path.read_text(encoding="utf-8"))
+    ]
+    assert cards and len(set(cards)) == len(cards), sorted(cards)
+    missing = [name for name in cards if f"#claim-{name}" not in page]
+    assert missing == []

@@ -1,0 +1,217 @@
+"""A reader's own functions: every signature, clear errors, and no needless compilation."""
+
+import numpy as np
+import pytest
+from numba import njit
+from numba.core import event
+
+from lib import curvature, ensembles, optimizers, problems
+
+# f(x) = a x0^4 / 4 + x0 x1 + b x1^2 / 2, with (a, b) = (2, 3) where they are not parameters.
+
+
+@njit
+def value_x(x):
+    return 0.5 * x[0] ** 4 + x[0] * x[1] + 1.5 * x[1] ** 2
+
+
+@njit
+def value_xp(x, p):
+    return p[0] / 4 * x[0] ** 4 + x[0] * x[1] + p[1] / 2 * x[1] ** 2
+
+
+@njit
+def gradient_x(x):
+    return np.array([2.0 * x[0] ** 3 + x[1], x[0] + 3.0 * x[1]])
+
+
+@njit
+def gradient_xp(x, p):
+    return np.array([p[0] * x[0] ** 3 + x[1], x[0] + p[1] * x[1]])
+
+
+@njit
+def gradient_out(x, p, out):
+    out[0] = p[0] * x[0] ** 3 + x[1]
+    out[1] = x[0] + p[1] * x[1]
+
+
+@njit
+def hvp_xv(x, v):
+    return np.array([6.0 * x[0] ** 2 * v[0] + v[1], v[0] + 3.0 * v[1]])
+
+
+@njit
+def hvp_xvp(x, v, p):
+    return np.array([3.0 * p[0] * x[0] ** 2 * v[0] + v[1], v[0] + p[1] * v[1]])
+
+
+@njit
+def hvp_out(x, v, p, out):
+    out[0] = 3.0 * p[0] * x[0] ** 2 * v[0] + v[1]
+    out[1] = v[0] + p[1] * v[1]
+
+
+@njit
+def three_entries(x):
+    return np.array([x[0], x[1], 0.0])
+
+
+@njit
+def one_entry(x, v, p):
+    return np.array([x[0]])
+
+
+@njit
+def as_tuple(x):
+    return 2.0 * x[0] ** 3 + x[1], x[0] + 3.0 * x[1]
+
+
+@njit
+def five(a, b, c, d, e):
+    return 0.0
+
+
+@njit
+def none():
+    return 0.0
+
+
+X, V = np.array([0.7, -1.3]), np.array([2.0, 0.5])
+HESSIAN = np.array([[6 * 0.7**2, 1.0], [1.0, 3.0]])
+
+
+def make(**options):
+    given = {"value": value_xp, "gradient": gradient_out, "dimension": 2, "parameters": [2.0, 3.0]}
+    return problems.custom(**{**given, **options})
+
+
+def compiled_during(action):
+    """Name the functions that numba compiles while `action` runs."""
+    with event.install_recorder("numba:compile") as recorder:
+        action()
+    return [e.data["dispatcher"].py_func.__name__ for _, e in recorder.buffer if e.is_start]
+
+
+@pytest.mark.parametrize("value", [value_x, value_xp], ids=lambda f: f.__name__)
+def test_value_signatures(value):
+    problem = make(value=value)
+    wanted = 0.5 * 0.7**4 - 0.7 * 1.3 + 1.5 * 1.3**2
+    assert problem.value(X) == pytest.approx(wanted, rel=1e-14)
+    np.testing.assert_allclose(problem.value([X, X]), [wanted, wanted], rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    "gradient", [gradient_x, gradient_xp, gradient_out, as_tuple], ids=lambda f: f.__name__
+)
+def test_gradient_signatures(gradient):
+    wanted = [2 * 0.7**3 - 1.3, 0.7 - 3 * 1.3]
+    np.testing.assert_allclose(make(gradient=gradient).gradient(X), wanted, rtol=1e-14)
+
+
+@pytest.mark.parametrize("hvp", [hvp_xv, hvp_xvp, hvp_out], ids=lambda f: f.__name__)
+def test_hvp_signatures(hvp):
+    np.testing.assert_allclose(make(hvp=hvp).hvp(X, V), HESSIAN @ V, rtol=1e-14)
+
+
+def test_hvp_by_differences_is_correct_to_ten_digits():
+    problem = make()
+    np.testing.assert_allclose(problem.hvp(X, V), HESSIAN @ V, rtol=1e-9)
+    np.testing.assert_allclose(problem.hessian(X), HESSIAN, rtol=1e-9)
+    for scale in (1e-150, 1e-6, 1e6, 1e150):
+        np.testing.assert_allclose(problem.hvp(X, scale * V), HESSIAN @ V * scale, rtol=1e-9)
+    np.testing.assert_array_equal(problem.hvp(X, [0.0, 0.0]), [0.0, 0.0])
+
+
+def test_without_parameters():
+    problem = problems.custom(value_x, gradient_x, 2)
+    assert problem.parameters.size == 0
+    assert optimizers.gradient_descent(problem, X, 0.1, max_iter=5000).status == "converged"
+
+
+def test_custom_double_well_runs_like_the_catalogue_one():
+    own = problems.double_well()
+    known = [problems.critical_point(c.x, c.kind, c.value) for c in own.critical_points]
+    problem = problems.custom(
+        own.value_kernel,
+        own.gradient_kernel,
+        2,
+        parameters=own.parameters,
+        critical_points=known,
+        name="my well",
+        formula="w",
+    )
+    assert (problem.name, problem.formula) == ("my well", "w")
+    starts = ensembles.uniform_starts(500, -2, 2)
+    mine, theirs = ensembles.basins(problem, starts), ensembles.basins(own, starts)
+    np.testing.assert_array_equal(mine.labels, theirs.labels)
+    np.testing.assert_array_equal(mine.n_iter, theirs.n_iter)
+    assert curvature.classify(problem, [0.0, 0.0]).kind == "strict saddle"
+
+
+def test_parameters_change_without_compiling():
+    def use(a, b):
+        problem = make(parameters=[a, b])
+        return problem.value(X), problem.gradient(X), problem.hvp(X, V), problem.hessian(X)
+
+    use(2.0, 3.0)
+    results = []
+    assert compiled_during(lambda: results.append(use(5.0, 7.0))) == []
+    value, gradient, _, _ = results[0]
+    assert value == pytest.approx(1.25 * 0.7**4 - 0.7 * 1.3 + 3.5 * 1.3**2)
+    np.testing.assert_allclose(gradient, [5 * 0.7**3 - 1.3, 0.7 - 7 * 1.3])
+
+
+def test_wrong_length_is_an_error_not_garbage():
+    problem = make(gradient=three_entries, hvp=one_entry)
+    with pytest.raises(ValueError, match="gradient must return as many entries as x has"):
+        problem.gradient(X)
+    with pytest.raises(ValueError, match="gradient must return as many entries as x has"):
+        optimizers.inverse_gradient_map(problem, X, 0.1)
+    with pytest.raises(ValueError, match="hvp must return as many entries as x has"):
+        problem.hvp(X, V)
+
+
+@pytest.mark.parametrize("option", ["value", "gradient", "hvp"])
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda x: 0.0, "must be a function jitted with numba.njit: decorate it with @numba.njit"),
+        (3, "must be a function jitted with numba.njit: got no function"),
+        (five, "must take [12] to [234] arguments; it takes 5"),
+        (none, "must take [12] to [234] arguments; it takes 0"),
+    ],
+)
+def test_functions_that_will_not_do(option, function, message):
+    with pytest.raises(TypeError, match=f"^{option} {message}"):
+        make(**{option: function})
+
+
+def test_value_that_needs_parameters_must_get_them():
+    with pytest.raises(TypeError, match="parameters"):
+        problems.custom(value_xp, gradient_x, 2)
+    with pytest.raises(TypeError, match="parameters"):
+        problems.custom(value_x, gradient_xp, 2)
+    with pytest.raises(TypeError, match="parameters"):
+        problems.custom(value_x, gradient_x, 2, hvp=hvp_xvp)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"dimension": 0}, ValueError, "dimension must be a whole number at least 1"),
+        ({"dimension": 2.0}, TypeError, "dimension must be a whole number"),
+        ({"parameters": 3.0}, ValueError, "parameters must be a one-dimensional sequence"),
+        ({"parameters": [np.nan]}, ValueError, "parameters must be finite"),
+        ({"parameters": "ab"}, TypeError, "parameters must be an array of real numbers"),
+        ({"critical_points": [3]}, TypeError, "critical_points must be a sequence of Critical"),
+        (
+            {"critical_points": [problems.critical_point([0.0], "minimizer", 0.0)]},
+            ValueError,
+            r"critical_points must have shape \(2,\)",
+        ),
+    ],
+)
+def test_options_are_named(options, error, message):
+    with pytest.raises(error, match=message):
+        make(**options)
