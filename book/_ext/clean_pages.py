@@ -2,7 +2,8 @@
 
 The theme gives two of its buttons a label that hides the words shown in them, which the guidelines
 for accessible pages forbid (a person who says "click Search Ctrl K" is not understood). The labels
-are removed where words are shown, and the words where only a symbol is shown.
+are removed where words are shown, and the words where only a symbol is shown. Entries of the
+bibliography become items of their list; the role that docutils gives them is not allowed in one.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ REPAIRS = (
         re.compile(r'(<i class="theme-switch [^"]*" data-mode="\w+") +title="[^"]*"'),
         r'\1 aria-hidden="true"',
     ),
+    (re.compile(r'role="doc-biblioentry"'), 'role="listitem"'),
 )
 
 

@@ -20,7 +20,7 @@ def steps(dimension, optimizer, options):
     problem = problems.saddle_ladder(dimension)
     starts = ensembles.uniform_starts(101, -0.25, 0.25, dimension=dimension, seed=3)
     runs = (
-        optimizer(problem, x0, RATE, max_iter=20_000, **options(i)) for i, x0 in enumerate(starts)
+        optimizer(problem, x0, RATE, max_iter=10_000, **options(i)) for i, x0 in enumerate(starts)
     )
     return np.array([steps_to_a_minimizer(run) for run in runs])
 

@@ -1,0 +1,94 @@
+"""After warming up, a new process compiles nothing."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lib import problems, warmup
+
+ROOT = Path(__file__).resolve().parents[1]
+
+VISIT = """
+from numba.core import event
+with event.install_recorder("numba:compile") as recorder:
+    from lib import curvature, ensembles, optimizers, problems
+    well = problems.double_well(0.4)
+    for method in optimizers.METHODS:
+        optimizers.minimize(well, [0.4, 0.3], method, learning_rate=0.05)
+    optimizers.inverse_gradient_map(well, [0.1, 0.1], 0.1)
+    curvature.classify(well, well.critical_points[1].x)
+    starts = ensembles.uniform_starts(40, -1, 1)
+    ensembles.basins(well, starts)
+    ensembles.escape_times(well, starts, direction=[0, 1])
+    ensembles.stable_manifold(well, [0, 0], [0.1, 0.2])
+    ensembles.orbit_tail(well, [0.1, 0.2], [0.5, 1.5])
+    ensembles.lyapunov_exponent(well, [0.1, 0.2], 2.0)
+    well.value(starts), well.gradient(starts[0]), well.hvp(*starts[:2])
+compiled = [e.data["dispatcher"].py_func.__name__ for _, e in recorder.buffer if e.is_start]
+print("compiled", compiled)
+"""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Run Python in a new process; all of them share a cache that is empty at first."""
+    cache = tmp_path_factory.mktemp("cache")
+
+    def run(*arguments, **variables):
+        environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache), **variables}
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=ROOT,
+            env={**environment, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+        )
+
+    return run
+
+
+def numbers(line):
+    pattern = r"lib.warmup: (\d+) kernels ready in [\d.]+ s \((\d+) compiled now, (\d+) found on"
+    return tuple(map(int, re.match(pattern, line).groups()))
+
+
+def test_nothing_is_left_to_compile(run):
+    before = run("-m", "lib.warmup", "double_well")
+    assert before.returncode == 0, before.stderr
+    ready, compiled, found = numbers(before.stdout)
+    assert ready == compiled >= 13 and found == 0
+    assert before.stdout.count("\n") == 1
+
+    visit = run("-c", VISIT)
+    assert visit.returncode == 0, visit.stderr
+    assert visit.stdout == "compiled []\n"
+
+    again = run("-m", "lib.warmup", "double_well")
+    assert numbers(again.stdout) == (ready, 0, ready)
+
+
+def test_without_numba_there_is_nothing_to_do(run):
+    result = run("-m", "lib.warmup", "double_well", NUMBA_DISABLE_JIT="1")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == "lib.warmup: numba is not active, so there is nothing to compile\n"
+
+
+def test_unknown_problem_is_named(capsys):
+    with pytest.raises(SystemExit) as caught:
+        warmup.main(["double_well", "banana"])
+    assert caught.value.code == 2
+    message = capsys.readouterr().err
+    assert "problem must be one of quadratic_saddle, double_well" in message
+    assert "got 'banana'" in message
+
+
+def test_all_problems_by_default(monkeypatch, capsys):
+    warmed = []
+    monkeypatch.setattr(warmup, "warm", warmed.append)
+    warmup.main([])
+    assert [p.name for p in warmed] == [make().name for make in problems.CATALOGUE.values()]
+    assert "kernels ready" in capsys.readouterr().out
