@@ -52,23 +52,22 @@ def run(tmp_path_factory):
 
 
 def numbers(line):
-    pattern = r"lib.warmup: (\d+) kernels ready in [\d.]+ s \((\d+) compiled now, (\d+) found on"
-    return tuple(map(int, re.match(pattern, line).groups()))
+    pattern = r"lib.warmup: (\d+) kernels ready, (\d+) of them compiled now, in [\d.]+ s\n"
+    return tuple(map(int, re.fullmatch(pattern, line).groups()))
 
 
 def test_nothing_is_left_to_compile(run):
     before = run("-m", "lib.warmup", "double_well")
     assert before.returncode == 0, before.stderr
-    ready, compiled, found = numbers(before.stdout)
-    assert ready == compiled >= 13 and found == 0
-    assert before.stdout.count("\n") == 1
+    ready, compiled = numbers(before.stdout)
+    assert ready == compiled >= 13
 
     visit = run("-c", VISIT)
     assert visit.returncode == 0, visit.stderr
     assert visit.stdout == "compiled []\n"
 
     again = run("-m", "lib.warmup", "double_well")
-    assert numbers(again.stdout) == (ready, 0, ready)
+    assert numbers(again.stdout) == (ready, 0)
 
 
 def test_without_numba_there_is_nothing_to_do(run):

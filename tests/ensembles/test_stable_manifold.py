@@ -56,9 +56,7 @@ def test_saddle_away_from_the_origin():
 
 
 def test_search_line_that_misses_the_manifold_gives_nan():
-    traced = stable_manifold(
-        problems.curved_saddle(0.5), ORIGIN, [0.01, 0.4], 0.3, half_width=0.01
-    )
+    traced = stable_manifold(problems.curved_saddle(0.5), ORIGIN, [0.01, 0.4], 0.3, half_width=0.01)
     assert np.isfinite(traced.heights[0])
     assert np.isnan(traced.heights[1]) and np.isnan(traced.points[1]).all()
 
