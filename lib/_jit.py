@@ -45,6 +45,9 @@ JIT = HAVE_NUMBA and not numba.config.DISABLE_JIT
 
 OPTIONS = {"error_model": "numpy", "nogil": True}
 
+# Modules whose contents change only with their version.
+STABLE_MODULES = ("cmath", "math", "numba", "numpy", "operator", "scipy")
+
 # Part of every fingerprint: `lane` below is inlined into kernels like any other callee.
 _OWN_SOURCE = hashlib.sha256(Path(__file__).read_bytes()).digest()
 
@@ -93,6 +96,7 @@ def stamp(template, **bound):
             template.__defaults__,
             template.__closure__,
         )
+        function.__kwdefaults__ = template.__kwdefaults__
         function.__module__ = template.__module__
         function.__qualname__ = template.__qualname__
         function.__doc__ = template.__doc__
@@ -136,7 +140,7 @@ def fingerprint(function):
     """
     digest = hashlib.sha256(_OWN_SOURCE)
     try:
-        _feed(digest, function, set())
+        _feed(digest, function, {})
     except _NotHashable:
         return None
     return digest.hexdigest()[:24]
@@ -183,17 +187,27 @@ def _feed(digest, thing, seen):
 
 def _feed_function(digest, function, seen):
     if function in seen:
-        digest.update(b"again;")
+        digest.update(f"again{seen[function]};".encode())
         return
-    seen.add(function)
+    seen[function] = len(seen)
     _feed_code(digest, function.__code__, seen)
     _feed(digest, function.__defaults__, seen)
+    _feed(digest, tuple(sorted((function.__kwdefaults__ or {}).items())), seen)
     for cell in function.__closure__ or ():
         _feed(digest, cell.cell_contents, seen)
-    for name in sorted(_names(function.__code__)):
-        if name in function.__globals__:
-            digest.update(name.encode())
-            _feed(digest, function.__globals__[name], seen)
+    _feed_names(digest, _names(function.__code__), function.__globals__, seen)
+
+
+def _feed_names(digest, names, scope, seen):
+    """Add what `names` mean in `scope`, and what they mean in the modules among them."""
+    for name in sorted(names & scope.keys()):
+        thing = scope[name]
+        digest.update(name.encode())
+        _feed(digest, thing, seen)
+        if isinstance(thing, types.ModuleType) and thing not in seen:
+            if thing.__name__.partition(".")[0] not in STABLE_MODULES:
+                seen[thing] = len(seen)
+                _feed_names(digest, names, vars(thing), seen)
 
 
 def _feed_code(digest, code, seen):

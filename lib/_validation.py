@@ -7,7 +7,7 @@ import numpy as np
 
 def point(x, dimension, name):
     """Return `x` as a contiguous float array of shape (dimension,), all entries finite."""
-    array = _floats(x, name)
+    array = floats(x, name)
     if array.shape != (dimension,):
         raise ValueError(
             f"{name} must have shape ({dimension},), one entry per coordinate; "
@@ -18,7 +18,7 @@ def point(x, dimension, name):
 
 def points(x, dimension, name):
     """Return `x` as a contiguous float array of shape (n, dimension), all entries finite."""
-    array = _floats(x, name)
+    array = floats(x, name)
     if array.ndim != 2 or array.shape[1] != dimension:
         raise ValueError(
             f"{name} must have shape (n, {dimension}), one start per row; got shape {array.shape}"
@@ -30,7 +30,7 @@ def points(x, dimension, name):
 
 def vector(x, name):
     """Return `x` as a contiguous one-dimensional float array with at least one finite entry."""
-    array = _floats(x, name)
+    array = floats(x, name)
     if array.ndim != 1 or array.size == 0:
         raise ValueError(
             f"{name} must be a one-dimensional sequence of numbers, at least one; "
@@ -42,6 +42,8 @@ def vector(x, name):
 def number(x, name, low=None, high=None, open_low=False, open_high=False):
     """Return `x` as a finite float inside the given interval."""
     try:
+        if isinstance(x, (str, bytes)):
+            raise TypeError
         value = float(x)
     except (TypeError, ValueError):
         raise TypeError(f"{name} must be a number; got {x!r}") from None
@@ -87,12 +89,13 @@ def instance(x, name, kind, wanted):
     return x
 
 
-def _floats(x, name):
+def floats(x, name):
+    """Return `x` as a new contiguous float array; a kernel is compiled for writeable ones only."""
     try:
         array = np.asarray(x)
         if array.dtype.kind not in "fiub":
             raise TypeError
-        return np.ascontiguousarray(array, dtype=np.float64).reshape(array.shape)
+        return np.array(array, dtype=np.float64, order="C")
     except (TypeError, ValueError):
         raise TypeError(f"{name} must be an array of real numbers; got {x!r}") from None
 

@@ -108,6 +108,8 @@ def _escape_all(starts, p, rate, radius, unit, along, center, max_iter, times):
             for j in range(WIDTH):
                 away[j] = 0.0
             for i in range(d):
+                if along and unit[i] == 0.0:  # not even where the gap is infinite
+                    continue
                 for j in range(WIDTH):
                     gap = x[i, j] - center[i]
                     away[j] += unit[i] * gap if along else gap * gap

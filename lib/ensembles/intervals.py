@@ -41,9 +41,10 @@ class Proportion:
 def proportion_interval(k, n, confidence=0.95):
     r"""Bound a probability from k events in n independent trials (Clopper and Pearson).
 
-    The interval covers the true probability with at least the stated confidence, whatever it is.
     For 0 events (or n) it is one-sided and says what a zero bounds: the probability is below
-    :math:`1-(1-c)^{1/n}`, about 3/n for c = 0.95.
+    :math:`1-(1-c)^{1/n}`, about 3/n for c = 0.95. Otherwise it is two-sided. Each end taken alone
+    misses the true probability at most once in :math:`1/(1-c)` times, both ends together at most
+    1.5 times as often, whatever the true probability is.
 
     Parameters
     ----------

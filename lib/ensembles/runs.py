@@ -92,8 +92,7 @@ def uniform_starts(n, low, high, dimension=2, seed=0):
     """
     count = check.integer(n, "n", low=1)
     d = check.integer(dimension, "dimension", low=1)
-    low = check.point(np.broadcast_to(low, (d,)), d, "low")
-    high = check.point(np.broadcast_to(high, (d,)), d, "high")
+    low, high = _corner(low, d, "low"), _corner(high, d, "high")
     if not (low < high).all():
         raise ValueError("low must be below high in every coordinate")
     rng = np.random.default_rng(check.integer(seed, "seed", low=0))
@@ -125,6 +124,7 @@ def grid_starts(x_range, y_range, shape):
     -----
     Used for the maps of basins in "Strict saddles".
     """
+    rows, columns = check.point(shape, 2, "shape")
     rows, columns = (check.integer(m, "shape", low=1) for m in shape)
     left, right = check.point(x_range, 2, "x_range")
     bottom, top = check.point(y_range, 2, "y_range")
@@ -157,7 +157,8 @@ def run_many(
     max_iter : int
         Largest number of steps a run.
     tol : float
-        A run stops when its gradient norm is at most `tol`.
+        A run stops when its squared gradient norm is at most the square of `tol`; the square of
+        a norm below 1e-162 counts as zero.
     divergence_radius : float
         A run stops as "diverged" when an entry of its iterate exceeds this.
     executor : object with a ``map`` method, optional
@@ -250,6 +251,8 @@ def map_chunks(work, starts, executor):
     """Apply `work` to chunks of fixed size and join what it returns, in order."""
     chunks = [starts[i : i + CHUNK] for i in range(0, len(starts), CHUNK)]
     if executor is not None:
+        if not hasattr(executor, "map"):
+            raise TypeError(f"executor must have a map method; got {type(executor).__name__}")
         parts = list(executor.map(work, chunks))
     elif len(chunks) == 1:
         parts = [work(chunks[0])]
@@ -257,6 +260,12 @@ def map_chunks(work, starts, executor):
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             parts = list(pool.map(work, chunks))
     return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
+
+
+def _corner(x, d, name):
+    """Return `x`, a number or one number per coordinate, as an array of shape (d,)."""
+    corner = check.floats(x, name)
+    return check.point(np.full(d, corner) if corner.ndim == 0 else corner, d, name)
 
 
 def _starts(problem, starts):

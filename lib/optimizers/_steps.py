@@ -9,10 +9,20 @@ CONVERGED, MAX_ITER, DIVERGED, INNER_FAILED = 0, 1, 2, 3
 
 @kernel
 def norm(x):
-    """Return the Euclidean norm."""
+    """Return the Euclidean norm; zero for the zero vector only."""
     total = 0.0
     for i in range(x.size):
         total += x[i] * x[i]
+    if total < 1e-290:  # the squares may have been rounded to zero
+        top = 0.0
+        for i in range(x.size):
+            top = max(top, abs(x[i]))
+        if top == 0.0:
+            return 0.0
+        total = 0.0
+        for i in range(x.size):
+            total += (x[i] / top) * (x[i] / top)
+        return top * math.sqrt(total)
     return math.sqrt(total)
 
 

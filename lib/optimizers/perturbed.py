@@ -141,9 +141,11 @@ def ball_noise(n, dimension, radius, seed):
     rng = np.random.default_rng(check.integer(seed, "seed", low=0))
     count = check.integer(n, "n", low=1)
     d = check.integer(dimension, "dimension", low=1)
-    directions = rng.standard_normal((count, d))
-    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    return check.positive(radius, "radius") * rng.random((count, 1)) ** (1.0 / d) * directions
+    # The first d coordinates of a uniform point on the sphere in d + 2 dimensions are uniform in
+    # the ball; drawn this way, the points do not depend on how many are drawn.
+    points = rng.standard_normal((count, d + 2))
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    return check.positive(radius, "radius") * points[:, :d].copy()
 
 
 def _perturb(

@@ -187,7 +187,7 @@ def proximal_point(
 
 
 def _settle(target, p, rate, tol, max_iter, x):
-    """Solve x - rate * gradient(x) = target in place; return the count, or -1 on failure."""
+    """Solve x - rate * gradient(x) = target in place; return the count, negated on failure."""
     g = np.empty(x.size)
     for k in range(max_iter):
         gradient(x, p, g)
@@ -196,13 +196,13 @@ def _settle(target, p, rate, tol, max_iter, x):
         for i in range(x.size):
             y = target[i] + rate * g[i]
             if not abs(y) < 1e300:
-                return -1
+                return -k - 1
             move = max(move, abs(y - x[i]))
             size = max(size, abs(y))
             x[i] = y
         if move <= tol * (1.0 + size):
             return k + 1
-    return -1
+    return -max_iter
 
 
 def _proximal(
@@ -240,10 +240,10 @@ def _proximal(
         for i in range(d):
             ahead[i] = x[i]
         count = solve(x, p, -rate, inner_tol, max_inner, ahead)
+        n_gradient += abs(count)
         if count < 0:
             status = INNER_FAILED
             break
-        n_gradient += count
         if not inside(ahead, radius):
             status = DIVERGED
             break

@@ -73,6 +73,11 @@ class Problem:
     constants: dict = field(default_factory=dict, repr=False)
     formula: str = ""
 
+    def __setstate__(self, state):
+        """Restore a problem sent by another process: read-only again, as its kernels expect."""
+        self.__dict__.update(state)
+        self.parameters.setflags(write=False)
+
     def value(self, x):
         """Evaluate the function.
 
@@ -91,13 +96,13 @@ class Problem:
         ValueError
             If the last axis of `x` does not have d entries.
         """
-        array = np.asarray(x, dtype=np.float64)
+        array = check.floats(x, "x")
         if array.ndim < 1 or array.shape[-1] != self.dimension:
             raise ValueError(
                 f"x must have {self.dimension} entries along its last axis; "
                 f"got shape {array.shape}"
             )
-        flat = np.ascontiguousarray(array).reshape(-1, self.dimension)
+        flat = array.reshape(-1, self.dimension)
         out = np.empty(flat.shape[0])
         stamp(_values, value=self.value_kernel)(flat, self.parameters, out)
         return out.reshape(array.shape[:-1]) if array.ndim > 1 else float(out[0])

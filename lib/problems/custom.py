@@ -77,12 +77,13 @@ def custom(
     """
     dimension = check.integer(dimension, "dimension", low=1)
     p = frozen([] if parameters is None else check.vector(parameters, "parameters"))
-    value_kernel = _adapt(value, "value", [_value_x, _value_xp], first=1)
-    gradient_kernel = _adapt(gradient, "gradient", [_vector_x, _vector_xp, None], first=1)
+    bare = parameters is None
+    value_kernel = _adapt(value, "value", [_value_x, _value_xp], 1, bare)
+    gradient_kernel = _adapt(gradient, "gradient", [_vector_x, _vector_xp, None], 1, bare)
     if hvp is None:
         hvp_kernel = stamp(_difference_hvp, gradient=gradient_kernel)
     else:
-        hvp_kernel = _adapt(hvp, "hvp", [_hvp_xv, _hvp_xvp, None], first=2)
+        hvp_kernel = _adapt(hvp, "hvp", [_hvp_xv, _hvp_xvp, None], 2, bare)
     for known in critical_points:
         check.instance(known, "critical_points", CriticalPoint, "a sequence of CriticalPoint")
         check.point(known.x, dimension, "critical_points")
@@ -99,11 +100,11 @@ def custom(
     )
 
 
-def _adapt(function, name, adapters, first):
+def _adapt(function, name, adapters, first, bare):
     """Bring a reader's function to the signature of the package's kernels.
 
     ``adapters[i]`` serves a function with ``first + i`` arguments; None stands for a function
-    that has the package's signature already.
+    that has the package's signature already. `bare` tells that there are no parameters.
     """
     if not is_kernel(function):
         hint = "decorate it with @numba.njit" if callable(function) else "got no function"
@@ -112,6 +113,8 @@ def _adapt(function, name, adapters, first):
     if not first <= count < first + len(adapters):
         counts = f"{first} to {first + len(adapters) - 1}"
         raise TypeError(f"{name} must take {counts} arguments; it takes {count}")
+    if bare and count == first + 1:
+        raise TypeError(f"{name} takes {count} arguments, the last of them p, so give parameters")
     adapter = adapters[count - first]
     return function if adapter is None else stamp(adapter, user=function)
 
