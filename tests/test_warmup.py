@@ -33,17 +33,16 @@ print("compiled", compiled)
 """
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
+@pytest.fixture
+def run(tmp_path):
     """Run Python in a new process; all of them share a cache that is empty at first."""
-    cache = tmp_path_factory.mktemp("cache")
+    cache = tmp_path / "cache"
 
-    def run(*arguments, **variables):
-        environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache), **variables}
+    def run(*arguments):
         return subprocess.run(
             [sys.executable, *arguments],
             cwd=ROOT,
-            env={**environment, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, "NUMBA_CACHE_DIR": str(cache), "PYTHONPATH": str(ROOT)},
             capture_output=True,
             text=True,
         )
@@ -66,14 +65,12 @@ def test_nothing_is_left_to_compile(run):
     assert visit.returncode == 0, visit.stderr
     assert visit.stdout == "compiled []\n"
 
-    again = run("-m", "lib.warmup", "double_well")
-    assert numbers(again.stdout) == (ready, 0)
 
-
-def test_without_numba_there_is_nothing_to_do(run):
-    result = run("-m", "lib.warmup", "double_well", NUMBA_DISABLE_JIT="1")
-    assert result.returncode == 0, result.stderr
-    assert result.stdout == "lib.warmup: numba is not active, so there is nothing to compile\n"
+def test_without_numba_there_is_nothing_to_do(monkeypatch, capsys):
+    monkeypatch.setattr(warmup._jit, "JIT", False)
+    warmup.main(["double_well"])
+    said = capsys.readouterr().out
+    assert said == "lib.warmup: numba is not active, so there is nothing to compile\n"
 
 
 def test_unknown_problem_is_named(capsys):

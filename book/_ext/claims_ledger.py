@@ -16,10 +16,10 @@ from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
-import nbformat
 from docutils import nodes
-from fresh_outputs import is_notebook, simple_table
+from fresh_outputs import is_executed, simple_table
 from jupyter_cache import get_cache
+from myst_nb.core.read import create_nb_reader
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
@@ -64,30 +64,28 @@ def claims_in(notebook) -> list[dict]:
     return [json.loads(json.dumps(claim)) for claim in found if claim is not None]
 
 
-def executed(path: Path, cache_path: Path):
-    """Return a notebook together with the outputs that this build shows.
+def executed(env, docname: str):
+    """Return a page's notebook together with the outputs that this build shows.
 
-    Parameters
-    ----------
-    path : Path
-        The notebook in the source folder.
-    cache_path : Path
-        The execution cache. After a page is read it holds the page's outputs.
+    After a page is read, the execution cache holds its outputs. (The copy in ``jupyter_execute``
+    is of no use: myst-nb writes it without outputs when they come from the cache.)
     """
-    notebook = nbformat.read(path, as_version=4)
+    path = Path(env.doc2path(docname))
+    text = path.read_text(encoding="utf-8")
+    reader = create_nb_reader(str(path), env.myst_config, env.mystnb_config, text)
+    notebook = reader.read(text)
     with suppress(KeyError):  # a notebook without code is never executed
-        return get_cache(cache_path).merge_match_into_notebook(notebook)[1]
+        cache = get_cache(env.mystnb_config.execution_cache_path)
+        return cache.merge_match_into_notebook(notebook)[1]
     return notebook
 
 
 def keep_claims(app, doctree):
-    """Store the claims of the notebook that was just read."""
+    """Store the claims of the page that was just read, if it runs code."""
     env = app.env
-    if is_notebook(env, env.docname):
-        path = Path(env.doc2path(env.docname))
-        notebook = executed(path, Path(env.mystnb_config.execution_cache_path))
-        claims = getattr(env, "course_claims", {})
-        env.course_claims = {**claims, env.docname: claims_in(notebook)}
+    if is_executed(env, env.docname):
+        claims = claims_in(executed(env, env.docname))
+        env.course_claims = {**getattr(env, "course_claims", {}), env.docname: claims}
 
 
 def problems_in(claims: list[dict]) -> list[str]:

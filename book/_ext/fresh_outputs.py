@@ -103,19 +103,19 @@ def drop_stale_outputs(app):
     stamp.write_text(current, encoding="utf-8")
 
 
-def is_notebook(env, docname: str) -> bool:
-    """Tell whether a page is made from a notebook."""
-    return str(env.doc2path(docname)).endswith(".ipynb")
+def is_executed(env, docname: str) -> bool:
+    """Tell whether a page was made by running code, be it from ``.ipynb`` or from Markdown."""
+    return bool(getattr(env, "nb_metadata", {}).get(docname, {}).get("exec_data"))
 
 
 def find_stale_pages(app, env, added, changed, removed):
-    """Name all notebooks when the pages were made with another library or other packages."""
+    """Name the pages that run code when they were made with another library or packages."""
     current = fingerprint(Path(app.srcdir))
     previous = getattr(env, "course_fingerprint", None)
     env.course_fingerprint = current
     if previous == current:
         return []
-    return [docname for docname in env.found_docs if is_notebook(env, docname)]
+    return [docname for docname in env.found_docs if is_executed(env, docname)]
 
 
 def forget_after_warnings(app, exception):

@@ -137,7 +137,18 @@ def set_buttons(app, config):
     config.html_theme_options = options
 
 
+def drop_dead_buttons(app, pagename, templatename, context, doctree):
+    """Remove the launch buttons of pages that run code but are Markdown.
+
+    Neither Binder nor Colab opens such a file as a notebook.
+    """
+    buttons = context.get("header_buttons", [])
+    if pagename in app.env.found_docs and app.env.doc2path(pagename).endswith(".md"):
+        buttons[:] = [button for button in buttons if button.get("label") != "launch-buttons"]
+
+
 def setup(app):
     """Connect the extension to Sphinx."""
     app.connect("config-inited", set_buttons, priority=100)
+    app.connect("html-page-context", drop_dead_buttons, priority=600)
     return {"version": "1.0", "parallel_read_safe": True, "parallel_write_safe": True}

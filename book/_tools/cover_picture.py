@@ -34,7 +34,8 @@ def main():
     pictures[0].save(
         TARGET, save_all=True, append_images=pictures[1:], duration=350, loop=0, quality=60
     )
-    print(f"{TARGET.relative_to(ROOT)}: {len(pictures)} frames, {TARGET.stat().st_size / 1e3:.0f} kB")
+    size = TARGET.stat().st_size
+    print(f"{TARGET.relative_to(ROOT)}: {len(pictures)} frames, {size / 1e3:.0f} kB")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@
 
 What is kept: cell sources, short text outputs and claims as text, tags and settings of Jupyter
 Book, and cell ids. In cells marked ``# NBVAL_CHECK_OUTPUT`` every output except pictures is kept,
-since nbval compares all of it. What goes: pictures, widgets, HTML, execution counts and times.
+since nbval compares all of it; the execution count is 1 where outputs are kept. What goes:
+pictures, widgets, HTML and times.
 """
 
 from __future__ import annotations
@@ -71,7 +72,8 @@ def kept_outputs(cell):
         else:
             data = kept_data(output["data"], is_checked(cell))
             if data:
-                outputs.append(nbformat.v4.new_output(kind, data=data))
+                count = {"execution_count": 1} if kind == "execute_result" else {}
+                outputs.append(nbformat.v4.new_output(kind, data=data, **count))
     return outputs
 
 
@@ -104,6 +106,8 @@ def normalise(notebook):
         clean = make(source=source, id=name, metadata=metadata)
         if cell["cell_type"] == "code":
             clean["outputs"] = kept_outputs(cell)
+            # nbval refuses outputs of a cell that claims never to have run.
+            clean["execution_count"] = 1 if clean["outputs"] else None
         cells.append(clean)
     result = nbformat.v4.new_notebook(cells=cells, metadata={**settings, **KERNEL})
     result["nbformat_minor"] = 5

@@ -261,8 +261,8 @@ def curved_saddle(beta=0.5):
     For :math:`\beta\ne0` the function is unbounded below (follow :math:`y=-1/\beta`). Under
     gradient descent the stable manifold of the origin is
     :math:`y=\beta x^2/(3-\alpha)+O(x^4)`; under gradient flow it is :math:`\beta x^2/3+O(x^4)`.
-    Used in "The stable manifold", where we derive both. At :math:`|\beta|=\frac12` the points on the line
-    merge with (0, 1) or (0, -1), which is then degenerate; beyond, it is a strict saddle.
+    Used in "The stable manifold", where we derive both. At :math:`|\beta|=\frac12` the points on
+    the line merge with (0, 1) or (0, -1), which is then degenerate; beyond, it is a strict saddle.
     """
     b = check.number(beta, "beta")
     known = [critical_point([0.0, 0.0], "strict saddle", 0.0)]

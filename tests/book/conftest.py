@@ -63,7 +63,7 @@ def vendor_folder(offline_folder):
 class TinyBook:
     """A book of one text page, one notebook and a ledger, with the real settings and extensions.
 
-    Its notebook writes a line into ``runs.txt`` each time it is executed.
+    The notebook and the text page note each time they are executed, see `runs`.
     """
 
     def __init__(self, root):
@@ -78,7 +78,7 @@ class TinyBook:
         self.write("_toc.yml", f"format: jb-book\nroot: book/index\nchapters:\n{chapters}")
         self.write("lib/__init__.py", "ANSWER = 42\n")
         self.write("book/references.bib", "")
-        self.write("book/index.md", "# A tiny book\n\nHello.\n")
+        self.write("book/index.md", RUNNING_PAGE)
         self.write("book/ledger.md", "# Ledger\n\n```{claims-ledger}\n```\n")
         self.write_notebook()
 
@@ -112,10 +112,24 @@ class TinyBook:
 
     @property
     def runs(self):
-        """How often the notebook was executed."""
-        log = self.root / "runs.txt"
-        return len(log.read_text().splitlines()) if log.is_file() else 0
+        """How often the notebook and the page that runs code were executed."""
+        logs = [self.root / "runs.txt", self.root / "page_runs.txt"]
+        return [len(log.read_text().splitlines()) for log in logs if log.is_file()]
 
+
+RUNNING_PAGE = """\
+---
+kernelspec: {name: python3, display_name: Python 3}
+---
+# A tiny book
+
+A page in Markdown that runs code.
+
+```{code-cell}
+with open("../page_runs.txt", "a") as runs:
+    print("run", file=runs)
+```
+"""
 
 CLAIMS = [
     {"id": "one", "statement": "One $x^2$", "source": "A", "predicted": "1", "measured": "1.0",

@@ -113,6 +113,7 @@ def test_built_pages_with_and_without_an_address(tiny_book, tmp_path):
     assert built.returncode == 0, built.stdout
     page = copy.page("notebook")
     assert [mark for mark in MARKS if mark not in page] == ["executablebooks/jupyter-book"]
+    assert [mark for mark in MARKS[:2] if mark in copy.page("index")] == []
     binder = "https://mybinder.org/v2/gh/anna/course/main?urlpath=lab/tree/book/notebook.ipynb"
     assert binder in page
     assert "github/anna/course/blob/main/book/notebook.ipynb" in page

@@ -50,9 +50,22 @@ def test_turned_double_well():
 
 
 def test_saddle_away_from_the_origin():
-    eggs = problems.egg_carton()
-    traced = stable_manifold(eggs, [0.0, np.pi], [-1.0, 0.5], 0.5)
-    np.testing.assert_allclose(traced.points, [[0, np.pi - 1], [0, np.pi + 0.5]], atol=1e-12)
+    problem = problems.curved_saddle(0.3)
+    saddle = problem.critical_points[3].x
+    traced = stable_manifold(problem, saddle, [-0.1, 0.0, 0.1], 0.1, exit_distance=0.3)
+    np.testing.assert_allclose(traced.points[1], saddle, atol=1e-12)
+    curvature = problem.hessian(saddle)
+    assert (
+        traced.stable @ curvature @ traced.stable
+        > 0
+        > (traced.unstable @ curvature @ traced.unstable)
+    )
+    np.testing.assert_allclose(
+        traced.points - saddle,
+        np.outer([-0.1, 0, 0.1], traced.stable) + np.outer(traced.heights, traced.unstable),
+        atol=1e-15,
+    )
+    assert 0 < np.abs(traced.heights[[0, 2]]).max() < 0.02
 
 
 def test_search_line_that_misses_the_manifold_gives_nan():

@@ -10,32 +10,36 @@ from lib._jit import kernel
 from lib.optimizers import METHODS, minimize
 from lib.problems import Problem
 
-SADDLE = problems.quadratic_saddle([1.0, -1.0])
 WELL = problems.double_well(0.3)
 X0 = [1.0, 0.4]
 
 
-# A double well that counts its evaluations in its parameters.
+# A double well that counts its evaluations in p[:3]; with p[3] = 0 it is a quadratic saddle.
 
 
 @kernel
 def counting_value(x, p):
     p[0] += 1.0
-    return 0.5 * x[0] ** 2 + 0.25 * x[1] ** 4 - 0.5 * x[1] ** 2
+    return 0.5 * x[0] ** 2 + 0.25 * p[3] * x[1] ** 4 - 0.5 * x[1] ** 2
 
 
 @kernel
 def counting_gradient(x, p, out):
     p[1] += 1.0
     out[0] = x[0]
-    out[1] = x[1] ** 3 - x[1]
+    out[1] = p[3] * x[1] ** 3 - x[1]
 
 
 @kernel
 def counting_hvp(x, v, p, out):
     p[2] += 1.0
     out[0] = v[0]
-    out[1] = (3.0 * x[1] ** 2 - 1.0) * v[1]
+    out[1] = (3.0 * p[3] * x[1] ** 2 - 1.0) * v[1]
+
+
+def counting(quartic):
+    p = np.array([0.0, 0.0, 0.0, quartic])
+    return Problem("counting", 2, counting_value, counting_gradient, counting_hvp, p)
 
 
 @pytest.fixture(params=METHODS)
@@ -61,8 +65,7 @@ def options(method):
     ],
 )
 def test_counters_are_exact(method, x0, rate, max_iter, stride, status):
-    counts = np.zeros(3)
-    problem = Problem("counting", 2, counting_value, counting_gradient, counting_hvp, counts)
+    problem = counting(quartic=1.0)
     run = minimize(
         problem,
         x0,
@@ -74,7 +77,7 @@ def test_counters_are_exact(method, x0, rate, max_iter, stride, status):
     )
     failures = {"diverged", "inner_failed"}
     assert run.status == status if status != "fails" else run.status in failures
-    assert [run.n_value, run.n_gradient, run.n_hvp] == counts.tolist()
+    assert [run.n_value, run.n_gradient, run.n_hvp] == problem.parameters[:3].tolist()
 
 
 def test_gradient_descent_evaluates_one_gradient_a_step():
@@ -128,8 +131,9 @@ def test_no_steps(method):
 
 @pytest.mark.parametrize("radius", [1e8, 20.0])
 def test_divergence_is_a_status_and_keeps_the_path(method, radius):
+    saddle = counting(quartic=0.0)
     run = minimize(
-        SADDLE, [0.5, 1.0], method, learning_rate=0.5, divergence_radius=radius, max_iter=200
+        saddle, [0.5, 1.0], method, learning_rate=0.5, divergence_radius=radius, max_iter=200
     )
     assert run.status == "diverged"
     assert "divergence_radius" in run.message
@@ -139,8 +143,7 @@ def test_divergence_is_a_status_and_keeps_the_path(method, radius):
 
 
 def test_overflow_is_divergence():
-    cubic = problems.degenerate_saddle(3)
-    run = optimizers.gradient_descent(cubic, [0.0, -1e200], divergence_radius=1e300)
+    run = optimizers.gradient_descent(WELL, [0.0, -1e30], divergence_radius=1e300)
     assert run.status == "diverged"
     assert np.isfinite(run.path).all()
 

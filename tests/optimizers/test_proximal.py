@@ -43,10 +43,11 @@ def test_inverse_leaves_its_argument_alone():
     np.testing.assert_array_equal(y, [1.0, 2.0])
 
 
-@pytest.mark.parametrize(("problem", "rate"), [(EGGS, 0.9), (WELL, 0.08)])
-def test_each_step_solves_its_inner_problem(problem, rate):
-    run = proximal_point(problem, [1.4, -1.1], rate, max_iter=200)
-    assert run.n_iter > 3
+@pytest.mark.parametrize("rate", [0.02, 0.08])
+def test_each_step_solves_its_inner_problem(rate):
+    problem = WELL
+    run = proximal_point(problem, [1.4, -1.1], rate, max_iter=100)
+    assert run.n_iter > 50
     trials = np.random.default_rng(0).standard_normal((50, 2))
     for x, ahead in zip(run.path[:-1], run.path[1:], strict=True):
         residual = ahead + rate * problem.gradient(ahead) - x
@@ -100,8 +101,8 @@ def test_inner_failure_is_a_status(max_inner):
             ValueError,
             "max_iter must be a whole number at least 1",
         ),
-        (lambda: proximal_point(EGGS, [0, 0], inner_tol=0), ValueError, "inner_tol must be"),
-        (lambda: proximal_point(EGGS, [0, 0], max_inner=0), ValueError, "max_inner must be"),
+        (lambda: proximal_point(WELL, [0, 0], inner_tol=0), ValueError, "inner_tol must be"),
+        (lambda: proximal_point(WELL, [0, 0], max_inner=0), ValueError, "max_inner must be"),
     ],
 )
 def test_arguments_are_named(call, error, message):
