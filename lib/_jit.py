@@ -30,9 +30,10 @@ import numpy as np
 try:
     import numba
     from numba.core.dispatcher import Dispatcher
+    from numba.np.ufunc.dufunc import DUFunc as Vectorized
 except ImportError:
     numba = None
-    Dispatcher = ()
+    Dispatcher = Vectorized = ()
     warnings.warn(
         "numba is not installed: the kernels of lib run as plain Python, with the same results "
         "but 50 to 500 times slower. Install numba for full speed.",
@@ -46,7 +47,7 @@ JIT = HAVE_NUMBA and not numba.config.DISABLE_JIT
 OPTIONS = {"error_model": "numpy", "nogil": True}
 
 # Modules whose contents change only with their version.
-STABLE_MODULES = ("cmath", "math", "numba", "numpy", "operator", "scipy")
+STABLE_MODULES = ("builtins", "cmath", "math", "numba", "numpy", "operator", "scipy")
 
 # Part of every fingerprint: `lane` below is inlined into kernels like any other callee.
 _OWN_SOURCE = hashlib.sha256(Path(__file__).read_bytes()).digest()
@@ -175,14 +176,20 @@ def _feed(digest, thing, seen):
         digest.update(b"...")
     elif isinstance(thing, types.ModuleType):
         digest.update(f"module:{thing.__name__};".encode())
-    elif isinstance(thing, (type, types.BuiltinFunctionType, np.ufunc)) or callable(thing):
-        name = getattr(thing, "__qualname__", None) or getattr(thing, "__name__", None)
-        module = getattr(thing, "__module__", None) or ""
-        if name is None or module == "__main__":
-            raise _NotHashable
-        digest.update(f"named:{module}.{name};".encode())
+    elif isinstance(thing, np.ufunc):
+        digest.update(f"ufunc:{thing.__name__};".encode())
     else:
+        digest.update(f"named:{_stable_name(thing)};".encode())
+
+
+def _stable_name(thing):
+    """Return a name that stands for `thing` in every process, if there is one."""
+    module = getattr(thing, "__module__", None) or ""
+    name = getattr(thing, "__qualname__", None) or getattr(thing, "__name__", None)
+    known = module == __name__ or module.partition(".")[0] in STABLE_MODULES
+    if name is None or not known or isinstance(thing, Vectorized):
         raise _NotHashable
+    return f"{module}.{name}"
 
 
 def _feed_function(digest, function, seen):

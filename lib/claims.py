@@ -309,6 +309,8 @@ def _text(x, unit=""):
         x = int(x)
     if isinstance(x, int):
         text = str(x)
+    elif f"{x:.4g}" == "1" and abs(1 - x) > 1e-12:
+        text = f"{x:.{math.ceil(-math.log10(abs(1 - x)))}f}"  # a probability that is almost 1
     elif 1e-3 <= abs(x) < 1e3:
         text = f"{x:.4g}"
     elif 1e3 <= abs(x) < 1e6:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numba import njit
+from numba import njit, vectorize
 
 from lib import _jit, curvature, ensembles, optimizers, problems
 from lib._jit import Slot, fingerprint, kernel, stamp
@@ -360,3 +360,18 @@ def test_clear_cache_removes_compiled_files_only(tmp_path, monkeypatch):
     assert _jit.clear_cache() == 2
     assert sorted(f.name for f in tmp_path.rglob("*.*")) == ["a.py", "b.pyc"]
     assert _jit.clear_cache() == 0
+
+
+def test_a_vectorized_function_is_never_taken_for_another():
+    if not _jit.JIT:
+        pytest.skip("without the compiler there is nothing to cache")
+    double = vectorize(lambda x: 2.0 * x)
+    assert _jit.fingerprint(double_caller(double)) is None
+    assert _jit.fingerprint(double_caller(np.sqrt)) is not None
+
+
+def double_caller(function):
+    def call(x):
+        return function(x)
+
+    return call

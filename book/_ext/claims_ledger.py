@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 CLAIM_TYPE = "application/vnd.gradient-course.claim+json"
 REQUIRED = ("id", "statement", "source", "predicted", "measured", "verdict")
-HEADER = ("Claim", "Source", "Predicted", "Measured", "Interval", "Verdict")
+HEADER = ("Claim and its source", "Predicted", "Measured", "Interval", "Verdict")
 INLINE_MATH = re.compile(r"(?<!\\)\$([^$]+)\$|\\\((.+?)\\\)")
 
 
@@ -149,9 +149,9 @@ def make_row(claim: dict, address: str) -> list:
     verdict = str(claim.get("verdict", ""))
     slug = re.sub(r"[^a-z0-9]+", "-", verdict.lower()).strip("-")
     reason = inline_text(f": {claim['reason']}") if claim.get("reason") else []
+    source = nodes.inline("", "", *inline_text(claim.get("source", "")), classes=["claim-source"])
     return [
-        [link],
-        inline_text(claim.get("source", "")),
+        [link, nodes.Text(" "), source],
         inline_text(claim.get("predicted", "")),
         inline_text(claim.get("measured", "")),
         inline_text(show_interval(claim.get("interval"))),

@@ -1,6 +1,6 @@
 """Small repairs of the finished pages, for readers who use a screen reader or no network.
 
-The theme gives two of its buttons a label that hides the words shown in them, which the guidelines
+Some buttons of the theme have a label that hides the words shown in them, which the guidelines
 for accessible pages forbid (a person who says "click Search Ctrl K" is not understood). The labels
 are removed where words are shown, and the words where only a symbol is shown. Entries of the
 bibliography become items of their list; the role that docutils gives them is not allowed in one.
@@ -22,6 +22,8 @@ REPAIRS = (
         re.compile(r'(<i class="theme-switch [^"]*" data-mode="\w+") +title="[^"]*"'),
         r'\1 aria-hidden="true"',
     ),
+    # So is the fold of a hidden cell: "Show code cell source".
+    (re.compile(r'<summary aria-label="Toggle hidden content">'), "<summary>"),
     (re.compile(r'role="doc-biblioentry"'), 'role="listitem"'),
 )
 

@@ -25,7 +25,8 @@ class Result:
     value, gradient_norm : float
         Value and Euclidean gradient norm at `x`.
     n_iter : int
-        Number of steps from the start to `x`.
+        Number of steps made. They lead from the start to `x`; only a perturbed run that ended
+        "converged" gives as `x` the point before its last perturbation.
     status : str
         "converged", "max_iter", "diverged" or "inner_failed".
     path : ndarray, shape (k, d)

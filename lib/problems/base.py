@@ -186,16 +186,15 @@ def critical_point(x, kind, value):
 
     Raises
     ------
-    ValueError
-        If `kind` is none of these words.
+    TypeError, ValueError
+        If `kind` is none of these words, or a number is not finite.
 
     Notes
     -----
     Used with `lib.problems.custom`, to label the basins of a function of your own.
     """
-    array = np.array(x, dtype=np.float64)
-    array.setflags(write=False)
-    return CriticalPoint(array, check.choice(kind, "kind", KINDS), float(value))
+    where = frozen(check.vector(x, "x"))
+    return CriticalPoint(where, check.choice(kind, "kind", KINDS), check.number(value, "value"))
 
 
 def frozen(numbers):

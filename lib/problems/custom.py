@@ -30,7 +30,8 @@ def custom(
         ``value(x) -> float``, or ``value(x, p) -> float`` if you give `parameters`.
     gradient : jitted function
         ``gradient(x) -> array of shape (d,)``, or ``gradient(x, p)``; or
-        ``gradient(x, p, out)``, which writes into `out` and is a little faster.
+        ``gradient(x, p, out)``, which writes into `out` and is a little faster. A tuple of d
+        numbers instead of an array compiles faster.
     dimension : int
         Number of coordinates d, at least 1.
     hvp : jitted function, optional
