@@ -119,6 +119,7 @@ class TinyBook:
 
 RUNNING_PAGE = """\
 ---
+file_format: mystnb
 kernelspec: {name: python3, display_name: Python 3}
 ---
 # A tiny book

@@ -79,6 +79,9 @@ def test_binder_understands_the_repository():
     )
     dockerfile = made.stdout + made.stderr
     assert made.returncode == 0, dockerfile[-2000:]
-    assert "-r \"binder/requirements.txt\"" in dockerfile.replace("'", '"')
-    assert "binder/postBuild" in dockerfile and "binder/start" in dockerfile
-    assert "python-3.11" in dockerfile or "3.11" in dockerfile
+    # The lock must be in the image before the packages are installed: the whole course is copied.
+    steps = ["src/ ${REPO_DIR}/", '-r "binder/requirements.txt"', "RUN ./binder/postBuild"]
+    places = [dockerfile.find(step) for step in steps]
+    assert -1 not in places and places == sorted(places)
+    assert 'R2D_ENTRYPOINT="${REPO_DIR}/binder/start"' in dockerfile
+    assert "environment for python=3.11" in dockerfile
