@@ -316,6 +316,7 @@ def test_search_finds_pages(copy, visit, site, offline_folder, vendor_folder):
     opened = visit(base + "search.html?q=saddle", base, vendor_folder)
     result = opened.page.locator("#search-results li a").first
     result.wait_for(timeout=WAIT)
+    opened.page.wait_for_load_state("networkidle")  # online, the results are quoted as well
     result.click()
     opened.page.wait_for_load_state()
     assert "saddle" in opened.page.locator("article").inner_text().lower()
