@@ -87,6 +87,13 @@ def test_fingerprint_follows_content_only(tmp_path, monkeypatch):
     assert fresh_outputs.fingerprint(tmp_path) != first
 
 
+def test_marks_for_the_tests_are_not_shown(tiny_book):
+    tiny_book.write_notebook("# NBVAL_CHECK_OUTPUT\nprint(6 * 7)")
+    assert tiny_book.build().returncode == 0
+    page = tiny_book.page("notebook")
+    assert "NBVAL" not in page and "42\n" in page and "print" in page
+
+
 def test_kernels_are_told_that_the_book_is_built(tiny_book):
     check = "import os\nassert os.environ['COURSE_STATIC'] == '1'"
     tiny_book.write_notebook(check)
