@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 CLAIM_TYPE = "application/vnd.gradient-course.claim+json"
 REQUIRED = ("id", "statement", "source", "predicted", "measured", "verdict")
 HEADER = ("Claim and its source", "Predicted", "Measured", "Interval", "Verdict")
+EXPONENT = re.compile(r"(?<=\d)e-(?=\d)")
 INLINE_MATH = re.compile(r"(?<!\\)\$([^$]+)\$|\\\((.+?)\\\)")
 
 
@@ -132,6 +133,11 @@ def inline_text(value) -> list[nodes.Node]:
     return [*found, nodes.Text(text[end:])]
 
 
+def number_text(value) -> list[nodes.Node]:
+    """Return a number as nodes, with a minus sign in its exponent: no line breaks after that."""
+    return inline_text(EXPONENT.sub("e\N{MINUS SIGN}", str(value)))
+
+
 def show_interval(interval) -> str:
     """Write an interval; a claim without one gets a dash."""
     if interval in (None, "", []):
@@ -152,9 +158,9 @@ def make_row(claim: dict, address: str) -> list:
     source = nodes.inline("", "", *inline_text(claim.get("source", "")), classes=["claim-source"])
     return [
         [link, nodes.Text(" "), source],
-        inline_text(claim.get("predicted", "")),
-        inline_text(claim.get("measured", "")),
-        inline_text(show_interval(claim.get("interval"))),
+        number_text(claim.get("predicted", "")),
+        number_text(claim.get("measured", "")),
+        number_text(show_interval(claim.get("interval"))),
         [nodes.inline("", verdict, classes=["verdict", f"verdict-{slug}"]), *reason],
     ]
 

@@ -71,6 +71,11 @@ def test_inline_text_keeps_formulas_apart():
     assert claims_ledger.inline_text("5 $")[0].astext() == "5 $"
 
 
+def test_exponents_do_not_break():
+    assert claims_ledger.number_text("[0, 2.996e-6]")[0].astext() == "[0, 2.996e\N{MINUS SIGN}6]"
+    assert claims_ledger.number_text("take-off")[0].astext() == "take-off"
+
+
 def test_ledger_of_the_book_shows_every_claim_of_its_notebooks(html_folder):
     page = (html_folder / "book/synthesis/ledger.html").read_text(encoding="utf-8")
     cards = [
