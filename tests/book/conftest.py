@@ -35,23 +35,25 @@ def needs_npm():
         pytest.skip(reason)
 
 
+def built(target, folder):
+    """Build the book or its offline copy as `make` does, and return the folder of its pages."""
+    build = run_build(ROOT, target)
+    if build.returncode:
+        pytest.fail(f"`make {target}` failed:\n{build.stdout[-6000:]}", pytrace=False)
+    return ROOT / "_build" / folder
+
+
 @pytest.fixture(scope="session")
 def html_folder():
-    """The book as published, built as `make book` builds it."""
-    build = run_build(ROOT, "book")
-    if build.returncode:
-        pytest.fail(f"`make book` failed:\n{build.stdout[-6000:]}", pytrace=False)
-    return ROOT / "_build" / "html"
+    """The book as published."""
+    return built("book", "html")
 
 
 @pytest.fixture(scope="session")
 def offline_folder(html_folder):
-    """The copy for offline reading, built as `make offline` builds it."""
+    """The copy for offline reading."""
     needs_npm()
-    build = run_build(ROOT, "offline")
-    if build.returncode:
-        pytest.fail(f"`make offline` failed:\n{build.stdout[-6000:]}", pytrace=False)
-    return ROOT / "_build" / "offline"
+    return built("offline", "offline")
 
 
 @pytest.fixture(scope="session")
