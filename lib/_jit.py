@@ -20,7 +20,9 @@ the same numbers. No flag that reorders arithmetic is used, so both agree to the
 the processor's elementary functions do.
 """
 
+import cmath
 import hashlib
+import math
 import types
 import warnings
 from pathlib import Path
@@ -45,6 +47,7 @@ HAVE_NUMBA = numba is not None
 JIT = HAVE_NUMBA and not numba.config.DISABLE_JIT
 
 OPTIONS = {"error_model": "numpy", "nogil": True}
+INLINED = {**OPTIONS, "forceinline": True}
 
 # Modules whose contents change only with their version.
 STABLE_MODULES = ("builtins", "cmath", "math", "numba", "numpy", "operator", "scipy")
@@ -70,39 +73,57 @@ def kernel(function):
 
     Every kernel that `function` calls must be defined before it.
     """
-    return _compile(function)
+    return _compile(function, OPTIONS)
 
 
-def stamp(template, **bound):
+def inlined(function):
+    """Compile `function` like `kernel`, to become part of whatever kernel calls it.
+
+    For a kernel with many array arguments that is called at one place: handing over ten arrays
+    takes longer than most steps.
+    """
+    return _compile(function, INLINED)
+
+
+def stamp(template, inline=False, **bound):
     """Return `template` compiled with kernels bound to its slots.
 
     Parameters
     ----------
     template : function
         Plain Python function whose globals include `Slot` objects.
+    inline : bool
+        Whether the kernel becomes part of its caller, as with `inlined`.
     **bound : kernel
-        What to put in each slot.
+        What to put in each slot. If one of them is a plain Python function, the copy is one too.
 
     Returns
     -------
     kernel
         The same object for the same arguments, so nothing is compiled twice.
     """
-    key = (template, tuple(sorted(bound.items(), key=lambda item: item[0])))
+    if not all(map(is_kernel, bound.values())):
+        return _copy(template, bound)
+    key = (template, inline, tuple(sorted(bound.items(), key=lambda item: item[0])))
     if key not in _stamped:
-        function = types.FunctionType(
-            template.__code__,
-            {**template.__globals__, **bound},
-            template.__name__,
-            template.__defaults__,
-            template.__closure__,
-        )
-        function.__kwdefaults__ = template.__kwdefaults__
-        function.__module__ = template.__module__
-        function.__qualname__ = template.__qualname__
-        function.__doc__ = template.__doc__
-        _stamped[key] = _compile(function)
+        _stamped[key] = _compile(_copy(template, bound), INLINED if inline else OPTIONS)
     return _stamped[key]
+
+
+def _copy(template, bound):
+    """Return a copy of the function `template` with other globals."""
+    function = types.FunctionType(
+        template.__code__,
+        {**template.__globals__, **bound},
+        template.__name__,
+        template.__defaults__,
+        template.__closure__,
+    )
+    function.__kwdefaults__ = template.__kwdefaults__
+    function.__module__ = template.__module__
+    function.__qualname__ = template.__qualname__
+    function.__doc__ = template.__doc__
+    return function
 
 
 def is_kernel(function):
@@ -115,19 +136,19 @@ def python_function(function):
     return function.py_func if JIT and isinstance(function, Dispatcher) else function
 
 
-def _compile(function):
+def _compile(function, options):
     mark = fingerprint(function)
     if not JIT:
         return function
     if mark is None:
-        return numba.njit(**OPTIONS)(function)
+        return numba.njit(**options)(function)
     function.__qualname__ = f"{function.__qualname__}__{mark}"
     try:
-        return numba.njit(cache=True, **OPTIONS)(function)
+        return numba.njit(cache=True, **options)(function)
     except RuntimeError as error:
         if "no locator" not in str(error):
             raise
-        return numba.njit(**OPTIONS)(function)
+        return numba.njit(**options)(function)
 
 
 def fingerprint(function):
@@ -235,7 +256,7 @@ def _names(code):
 if JIT:
     from numba.core import cgutils
     from numba.core import types as numba_types
-    from numba.extending import intrinsic
+    from numba.extending import intrinsic, overload
     from numba.np.arrayobj import populate_array
 
     @intrinsic
@@ -261,11 +282,107 @@ if JIT:
             return view._getvalue()
 
         return column(block, numba_types.intp), build
+
+    @intrinsic
+    def bare(typing_context, array):
+        """Return `array` as a bare view of itself, like `lane`.
+
+        Handing an ordinary array to another kernel counts references, which may cost more than
+        the work. For arrays that the caller owns: the view does not keep its owner alive.
+        """
+
+        def build(context, builder, signature, arguments):
+            whole = context.make_array(array)(context, builder, arguments[0])
+            view = context.make_array(array)(context, builder)
+            populate_array(
+                view,
+                data=whole.data,
+                shape=cgutils.unpack_tuple(builder, whole.shape),
+                strides=cgutils.unpack_tuple(builder, whole.strides),
+                itemsize=whole.itemsize,
+                meminfo=None,
+            )
+            return view._getvalue()
+
+        return array(array), build
+
+    @intrinsic
+    def row(typing_context, block, i):
+        """Return ``block[i]`` of a contiguous array as a bare view, like `lane`."""
+        line = numba_types.Array(block.dtype, 1, "C")
+
+        def build(context, builder, signature, arguments):
+            whole = context.make_array(signature.args[0])(context, builder, arguments[0])
+            view = context.make_array(line)(context, builder)
+            length = cgutils.unpack_tuple(builder, whole.shape)[1:]
+            populate_array(
+                view,
+                data=builder.gep(whole.data, [builder.mul(arguments[1], length[0])]),
+                shape=length,
+                strides=cgutils.unpack_tuple(builder, whole.strides)[1:],
+                itemsize=whole.itemsize,
+                meminfo=None,
+            )
+            return view._getvalue()
+
+        return line(block, numba_types.intp), build
 else:
 
     def lane(block, j):
         """Return ``block[:, j]``."""
         return block[:, j]
+
+    def bare(array):
+        """Return `array`."""
+        return array
+
+    def row(block, i):
+        """Return ``block[i]``."""
+        return block[i]
+
+
+def _elementary(name, for_complex):
+    """Make an elementary function for kernels that also takes complex numbers.
+
+    A kernel written with it can be differentiated by a complex step.
+    """
+    real = getattr(math, name)
+
+    def either(z):
+        return for_complex(z) if isinstance(z, complex) else real(z)
+
+    either.__name__ = either.__qualname__ = name
+    either.__doc__ = f"Return {name}(z) for a real or a complex number."
+    if JIT:
+        compiled = numba.njit(**OPTIONS)(for_complex) if name == "log1p" else for_complex
+
+        @overload(either)
+        def choose(z):
+            if isinstance(z, numba_types.Complex):
+                return lambda z: compiled(z)
+            return lambda z: real(z)
+
+    return either
+
+
+def _complex_log1p(z):
+    a, b = z.real, z.imag
+    return complex(0.5 * math.log1p(a * (2.0 + a) + b * b), math.atan2(b, 1.0 + a))
+
+
+exp = _elementary("exp", cmath.exp)
+log = _elementary("log", cmath.log)
+log1p = _elementary("log1p", _complex_log1p)
+sin = _elementary("sin", cmath.sin)
+cos = _elementary("cos", cmath.cos)
+tanh = _elementary("tanh", cmath.tanh)
+sqrt = _elementary("sqrt", cmath.sqrt)
+
+
+@kernel
+def absolute(z):
+    """Return z or -z, whichever has a real part that is not negative."""
+    return -z if z.real < 0.0 else z
 
 
 def clear_cache():

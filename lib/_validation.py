@@ -39,6 +39,30 @@ def vector(x, name):
     return _finite(array, name)
 
 
+def matrix(x, name):
+    """Return `x` as a contiguous two-dimensional float array, not empty, all entries finite."""
+    array = floats(x, name)
+    if array.ndim != 2 or array.size == 0:
+        raise ValueError(
+            f"{name} must be a matrix with at least one row and column; got shape {array.shape}"
+        )
+    return _finite(array, name)
+
+
+def indices(x, count, name):
+    """Return `x` as a contiguous int64 vector with entries 0 to count - 1, at least one."""
+    array = np.asarray(x)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{name} must be an array of whole numbers; got {x!r}")
+    if array.ndim != 1 or array.size == 0:
+        raise ValueError(
+            f"{name} must be one-dimensional with at least one entry; got shape {array.shape}"
+        )
+    if array.min() < 0 or array.max() >= count:
+        raise ValueError(f"{name} must hold numbers from 0 to {count - 1}; got {x!r}")
+    return np.array(array, dtype=np.int64)
+
+
 def number(x, name, low=None, high=None, open_low=False, open_high=False):
     """Return `x` as a finite float inside the given interval."""
     try:
@@ -73,6 +97,13 @@ def integer(x, name, low=None, high=None):
         wanted = _interval(low, high, False, False)
         raise ValueError(f"{name} must be a whole number{wanted}; got {value}")
     return value
+
+
+def flag(x, name):
+    """Return `x` as True or False."""
+    if not isinstance(x, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False; got {x!r}")
+    return bool(x)
 
 
 def choice(x, name, options):

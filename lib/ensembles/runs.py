@@ -7,8 +7,20 @@ from functools import partial
 
 import numpy as np
 
+from lib import _random as random
 from lib import _validation as check
-from lib._jit import Slot, lane, stamp
+from lib._jit import Slot, is_kernel, lane, stamp
+from lib.optimizers import METHODS
+from lib.optimizers._drive import (
+    COUNTERS,
+    N_HVP,
+    N_VALUE,
+    SEEN_GRADIENT,
+    SEEN_VALUE,
+    STEPS,
+    drive_many,
+)
+from lib.optimizers._method import kernels, settings
 from lib.optimizers._steps import CONVERGED, DIVERGED, MAX_ITER
 from lib.optimizers.result import STATUSES
 from lib.problems import Problem
@@ -30,12 +42,15 @@ class Ensemble:
     n_iter : ndarray of int, shape (n,)
         Steps each run made.
     status : ndarray of str, shape (n,)
-        "converged", "max_iter" or "diverged".
+        How each run ended, as in `lib.optimizers.Result`.
+    evaluations : ndarray of int, shape (n, 3)
+        Values, gradients and Hessian-vector products that each run needed.
     """
 
     x: np.ndarray = field(repr=False)
     n_iter: np.ndarray = field(repr=False)
     status: np.ndarray = field(repr=False)
+    evaluations: np.ndarray = field(repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,13 +153,16 @@ def grid_starts(x_range, y_range, shape):
 def run_many(
     problem,
     starts,
-    learning_rate=0.1,
+    learning_rate=None,
     max_iter=1000,
     tol=1e-10,
     divergence_radius=1e8,
     executor=None,
+    method="gradient_descent",
+    max_evaluations=None,
+    **options,
 ):
-    """Run gradient descent from every start, keeping only where each run ended.
+    """Run a method from every start, keeping only where each run ended.
 
     Parameters
     ----------
@@ -152,18 +170,25 @@ def run_many(
         What to minimise.
     starts : array_like, shape (n, d)
         One start per row.
-    learning_rate : float
-        The step size, positive.
+    learning_rate : float, optional
+        The step size, positive. Default: the method's own.
     max_iter : int
         Largest number of steps a run.
     tol : float
-        A run stops when its squared gradient norm is at most the square of `tol`; the square of
-        a norm below 1e-162 counts as zero.
+        A run stops when its gradient norm is at most `tol`. Gradient descent compares squares,
+        and takes the square of a norm below 1e-162 for zero.
     divergence_radius : float
         A run stops as "diverged" when an entry of its iterate exceeds this.
     executor : object with a ``map`` method, optional
         Runs the chunks: a pool of threads or processes, or a cluster's executor. Default: one
         thread per processor. The result does not depend on it.
+    method : str
+        Name of an optimizer of `lib.optimizers.METHODS` that runs in compiled code.
+    max_evaluations : int, optional
+        Largest number of oracle calls a run (not for gradient descent, which needs one a step).
+    **options
+        Options of that optimizer. Where it takes a `seed`, run number i of `starts` draws from a
+        stream of its own, so that the result does not depend on how the runs are shared out.
 
     Returns
     -------
@@ -180,16 +205,31 @@ def run_many(
     Used in "Strict saddles" and "The stable manifold".
     """
     starts = _starts(problem, starts)
-    work = partial(
-        _run_chunk,
-        problem,
-        rate=check.positive(learning_rate, "learning_rate"),
-        max_iter=check.integer(max_iter, "max_iter", low=0, high=10**9),
-        tol=check.number(tol, "tol", low=0.0),
-        radius=check.positive(divergence_radius, "divergence_radius"),
-    )
-    x, n_iter, codes = map_chunks(work, starts, executor)
-    return Ensemble(x, n_iter, np.array(STATUSES)[codes])
+    last = check.integer(max_iter, "max_iter", low=0, high=10**9)
+    tol = check.number(tol, "tol", low=0.0)
+    radius = check.positive(divergence_radius, "divergence_radius")
+    if learning_rate is not None:
+        options["learning_rate"] = learning_rate
+    plan = METHODS[check.choice(method, "method", tuple(METHODS))].plan
+    made = plan(problem=problem, **options)
+    if method == "gradient_descent":
+        rate = made.options[0]
+        work = partial(_run_chunk, problem, rate=rate, max_iter=last, tol=tol, radius=radius)
+        x, n_iter, codes = map_chunks(work, starts, executor)
+        evaluations = np.zeros((len(starts), 3), dtype=np.int64)
+        evaluations[:, 1] = n_iter + 1
+    else:
+        if max_evaluations is not None:
+            check.integer(max_evaluations, "max_evaluations", low=1)
+        work = partial(
+            _drive_chunk, problem, plan, options, last, max_evaluations, tol, radius
+        )
+        numbered = np.column_stack([starts, np.arange(len(starts))])
+        x, counts, codes = map_chunks(work, numbered, executor)
+        n_iter = counts[:, STEPS]
+        evaluations = counts[:, N_VALUE : N_HVP + 1].copy()
+        evaluations[:, :2] -= counts[:, SEEN_VALUE : SEEN_GRADIENT + 1]
+    return Ensemble(x, n_iter, np.array(STATUSES)[codes], evaluations)
 
 
 def basins(
@@ -280,6 +320,34 @@ def _run_chunk(problem, starts, rate, max_iter, tol, radius):
     run = stamp(_descend_all, gradient=problem.gradient_kernel)
     run(starts, problem.parameters, rate, max_iter, tol, radius, x, n_iter, codes)
     return x, n_iter, codes
+
+
+def _drive_chunk(problem, plan, options, last, max_evaluations, tol, radius, numbered):
+    starts = np.ascontiguousarray(numbered[:, :-1])
+    made = plan(problem=problem, **options)
+    run = kernels(problem, made)
+    if not is_kernel(run):
+        raise ValueError("method must run in compiled code; this one works with arrays in Python")
+    x = np.empty_like(starts)
+    counts = np.empty((len(starts), COUNTERS), dtype=np.int64)
+    codes = np.empty(len(starts), dtype=np.int64)
+    stamp(drive_many, run=run, start_stream=random.start)(
+        starts,
+        numbered[:, -1].astype(np.int64),
+        random.seed_words(made.seed or 0),
+        problem.parameters,
+        np.array(made.options, dtype=np.float64),
+        np.array(made.scalars, dtype=np.float64),
+        np.zeros((made.vectors, problem.dimension)),
+        np.zeros(made.integers, dtype=np.int64),
+        settings(made, last, max_evaluations, max(1, last)),
+        tol,
+        radius,
+        x,
+        counts,
+        codes,
+    )
+    return x, counts, codes
 
 
 def _descend_all(starts, p, rate, max_iter, tol, radius, x_out, n_iter, codes):

@@ -1,15 +1,11 @@
 """Methods that follow one trajectory; each is called as ``method(problem, x0, **options)``."""
 
 from lib import _validation as check
+from lib.optimizers._method import METHODS
 from lib.optimizers.gradient_descent import gradient_descent
 from lib.optimizers.perturbed import ball_noise, perturbed_gradient_descent
 from lib.optimizers.proximal import gradient_map, inverse_gradient_map, proximal_point
 from lib.optimizers.result import Result
-
-METHODS = {
-    method.__name__: method
-    for method in (gradient_descent, perturbed_gradient_descent, proximal_point)
-}
 
 
 def minimize(problem, x0, method="gradient_descent", **options):

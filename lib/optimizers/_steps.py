@@ -5,6 +5,8 @@ import math
 from lib._jit import kernel
 
 CONVERGED, MAX_ITER, DIVERGED, INNER_FAILED = 0, 1, 2, 3
+BUDGET, STOPPED, LINE_SEARCH_FAILED, BREAKDOWN = 4, 5, 6, 7
+RUNNING, REWIND = -1, -2  # not ways to end: go on, and end as converged at the point ahead
 
 
 @kernel
@@ -33,14 +35,3 @@ def inside(x, radius):
         if not abs(x[i]) <= radius:
             return False
     return True
-
-
-@kernel
-def record(row, k, x, f, gradient_norm, path, values, norms, iterations):
-    """Write one iterate and return the number of rows in use."""
-    for i in range(x.size):
-        path[row, i] = x[i]
-    values[row] = f
-    norms[row] = gradient_norm
-    iterations[row] = k
-    return row + 1

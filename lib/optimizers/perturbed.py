@@ -2,28 +2,29 @@
 
 import numpy as np
 
+from lib import _random as random
 from lib import _validation as check
-from lib._jit import Slot, stamp
-from lib.optimizers._arguments import common
-from lib.optimizers._steps import CONVERGED, DIVERGED, MAX_ITER, inside, norm, record
-from lib.optimizers.result import Recorder
+from lib._jit import Slot, row
+from lib.optimizers._drive import N_GRADIENT, N_VALUE
+from lib.optimizers._method import Plan, optimizer
+from lib.optimizers._steps import REWIND, RUNNING
 
 value = Slot("value")
 gradient = Slot("gradient")
 
+INTERVAL, RADIUS, SMALL, DROP, RATE = range(5)
+SHAKEN_AT, VALUE_BEFORE = range(2)
 
+
+@optimizer(tol=None)
 def perturbed_gradient_descent(
     problem,
-    x0,
     learning_rate=0.1,
-    max_iter=1000,
     radius=1e-2,
     gradient_threshold=1e-3,
     perturbation_interval=50,
     decrease_threshold=1e-5,
     seed=0,
-    record_every=1,
-    divergence_radius=1e8,
 ):
     r"""Run gradient descent that adds noise where the gradient is small.
 
@@ -37,12 +38,8 @@ def perturbed_gradient_descent(
     ----------
     problem : Problem
         What to minimise.
-    x0 : array_like, shape (d,)
-        The start; it may be a saddle.
     learning_rate : float
         The step size, positive.
-    max_iter : int
-        Largest number of steps.
     radius : float
         Radius r of the ball the noise is drawn from, positive.
     gradient_threshold : float
@@ -53,21 +50,12 @@ def perturbed_gradient_descent(
         Decrease f_thres of the value that counts as an effect, positive.
     seed : int
         Seed of the noise; equal seeds give equal runs.
-    record_every : int
-        Record each so-manieth iterate; the start and the last one are always recorded.
-    divergence_radius : float
-        Stop with status "diverged" when an entry of the iterate exceeds this.
 
     Returns
     -------
     Result
         Status "converged" means that the last perturbation changed nothing; `x` is then the point
         before it, appended as last row of `path`. `perturbed_at` lists the steps with noise.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument has the wrong type, shape or range; the message names it.
 
     Examples
     --------
@@ -79,37 +67,24 @@ def perturbed_gradient_descent(
     Notes
     -----
     Algorithm of Jin, Ge, Netrapalli, Kakade and Jordan (2017), with the four thresholds as
-    practical numbers instead of the theory's constants. Used in "Escape time".
+    practical numbers; `jin_parameters` gives the theory's. Used in "Escape time".
     """
-    start, rate, steps, _, stride, far = common(
-        problem, x0, learning_rate, max_iter, 0.0, record_every, divergence_radius
-    )
-    ball = check.positive(radius, "radius")
-    small = check.positive(gradient_threshold, "gradient_threshold")
     interval = check.integer(perturbation_interval, "perturbation_interval", low=1)
-    drop = check.positive(decrease_threshold, "decrease_threshold")
-    noise = ball_noise(steps // (interval + 1) + 1, problem.dimension, ball, seed)
-    perturbed_at = np.empty(noise.shape[0], dtype=np.int64)
-    log = Recorder(steps + stride, stride, problem.dimension)
-    run = stamp(_perturb, value=problem.value_kernel, gradient=problem.gradient_kernel)
-    *outcome, shakes = run(
-        start,
-        problem.parameters,
-        rate,
-        steps,
-        small,
-        interval,
-        drop,
-        noise,
-        stride,
-        far,
-        log.path,
-        log.values,
-        log.norms,
-        log.iterations,
-        perturbed_at,
+    return Plan(
+        _advance,
+        options=[
+            interval,
+            check.positive(radius, "radius"),
+            check.positive(gradient_threshold, "gradient_threshold"),
+            check.positive(decrease_threshold, "decrease_threshold"),
+            check.positive(learning_rate, "learning_rate"),
+        ],
+        scalars=[-interval - 1, 0.0],
+        vectors=3,
+        stop=_stop,
+        seed=check.integer(seed, "seed", low=0),
+        events=interval + 1,
     )
-    return log.result("perturbed_gradient_descent", outcome, perturbed_at[:shakes])
 
 
 def ball_noise(n, dimension, radius, seed):
@@ -127,7 +102,7 @@ def ball_noise(n, dimension, radius, seed):
     Returns
     -------
     ndarray, shape (n, dimension)
-        The points.
+        The points, in the order in which a perturbed run with that seed adds them.
 
     Raises
     ------
@@ -138,85 +113,49 @@ def ball_noise(n, dimension, radius, seed):
     -----
     The noise of Jin et al. (2017). Used in "Escape time".
     """
-    rng = np.random.default_rng(check.integer(seed, "seed", low=0))
     count = check.integer(n, "n", low=1)
     d = check.integer(dimension, "dimension", low=1)
-    # The first d coordinates of a uniform point on the sphere in d + 2 dimensions are uniform in
-    # the ball; drawn this way, the points do not depend on how many are drawn.
-    points = rng.standard_normal((count, d + 2))
-    points /= np.linalg.norm(points, axis=1, keepdims=True)
-    return check.positive(radius, "radius") * points[:, :d].copy()
+    size = check.positive(radius, "radius")
+    state = random.stream(seed)
+    points = np.empty((count, d))
+    for point in points:
+        random.ball(state, size, point)
+    return points
 
 
-def _perturb(
-    x0,
-    p,
-    rate,
-    max_iter,
-    small,
-    interval,
-    drop,
-    noise,
-    stride,
-    radius,
-    path,
-    values,
-    norms,
-    iterations,
-    perturbed_at,
-):
-    d = x0.size
-    x = np.empty(d)
-    ahead = np.empty(d)
-    before = np.empty(d)
-    g = np.empty(d)
-    for i in range(d):
-        x[i] = x0[i]
-        before[i] = x0[i]
-    gradient(x, p, g)
-    n_gradient = 1
-    n_value = 1
-    rows = record(0, 0, x, value(x, p), norm(g), path, values, norms, iterations)
-    k = 0
-    shakes = 0
-    shaken_at = -interval - 1
-    value_before = 0.0
-    status = MAX_ITER
-    while k < max_iter:
-        if norm(g) <= small and k - shaken_at > interval:
-            value_before = value(x, p)
-            n_value += 1
-            for i in range(d):
-                before[i] = x[i]
-                x[i] += noise[shakes, i]
-            perturbed_at[shakes] = k
-            shakes += 1
-            shaken_at = k
-            gradient(x, p, g)
-            n_gradient += 1
+def _stop(k, x, f, g, size, tol, p, o, v, s, m, r, ahead, c):
+    if k - s[SHAKEN_AT] != o[INTERVAL]:
+        return RUNNING, f
+    if not f == f:
+        f = value(x, p)
+        c[N_VALUE] += 1
+    if f - s[VALUE_BEFORE] > -o[DROP]:
+        for i in range(x.size):
+            ahead[i] = v[0, i]
+        return REWIND, f
+    return RUNNING, f
+
+
+def _advance(k, x, f, g, size, tol, p, o, v, s, m, r, ahead, c):
+    d = x.size
+    if size <= o[SMALL] and k - s[SHAKEN_AT] > o[INTERVAL]:
+        if not f == f:
+            f = value(x, p)
+            c[N_VALUE] += 1
+        s[VALUE_BEFORE] = f
+        s[SHAKEN_AT] = k
+        random.ball(r, o[RADIUS], row(v, 1))
         for i in range(d):
-            ahead[i] = x[i] - rate * g[i]
-        if not inside(ahead, radius):
-            status = DIVERGED
-            break
+            v[0, i] = x[i]
+            v[1, i] += x[i]
+        if m.size > 0:
+            m[0] += 1
+            m[m[0]] = k
+        gradient(row(v, 1), p, row(v, 2))
+        c[N_GRADIENT] += 1
         for i in range(d):
-            x[i] = ahead[i]
-        k += 1
-        gradient(x, p, g)
-        n_gradient += 1
-        if k % stride == 0:
-            rows = record(rows, k, x, value(x, p), norm(g), path, values, norms, iterations)
-            n_value += 1
-        if k - shaken_at == interval:
-            n_value += 1
-            if value(x, p) - value_before > -drop:
-                status = CONVERGED
-                for i in range(d):
-                    x[i] = before[i]
-                gradient(x, p, g)
-                n_gradient += 1
-                break
-    if status == CONVERGED or iterations[rows - 1] != k:
-        rows = record(rows, k, x, value(x, p), norm(g), path, values, norms, iterations)
-        n_value += 1
-    return rows, status, k, n_value, n_gradient, 0, shakes
+            ahead[i] = v[1, i] - o[RATE] * v[2, i]
+    else:
+        for i in range(d):
+            ahead[i] = x[i] - o[RATE] * g[i]
+    return RUNNING, np.nan

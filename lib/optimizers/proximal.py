@@ -4,20 +4,11 @@ import numpy as np
 
 from lib import _validation as check
 from lib._jit import Slot, stamp
-from lib.optimizers._arguments import common
-from lib.optimizers._steps import (
-    CONVERGED,
-    DIVERGED,
-    INNER_FAILED,
-    MAX_ITER,
-    inside,
-    norm,
-    record,
-)
-from lib.optimizers.result import Recorder
+from lib.optimizers._drive import N_GRADIENT
+from lib.optimizers._method import Plan, optimizer
+from lib.optimizers._steps import INNER_FAILED, RUNNING
 from lib.problems import Problem
 
-value = Slot("value")
 gradient = Slot("gradient")
 solve = Slot("solve")
 
@@ -105,17 +96,8 @@ def inverse_gradient_map(problem, y, learning_rate, tol=1e-14, max_iter=100_000)
     return x
 
 
-def proximal_point(
-    problem,
-    x0,
-    learning_rate=0.1,
-    max_iter=1000,
-    tol=1e-8,
-    inner_tol=1e-14,
-    max_inner=10_000,
-    record_every=1,
-    divergence_radius=1e8,
-):
+@optimizer()
+def proximal_point(problem, learning_rate=0.1, inner_tol=1e-14, max_inner=10_000):
     r"""Run :math:`x_{k+1}=\arg\min_z f(z)+\frac1{2\alpha}\|z-x_k\|^2` from one start.
 
     Each inner problem is solved by the fixed-point iteration
@@ -125,65 +107,43 @@ def proximal_point(
     ----------
     problem : Problem
         What to minimise.
-    x0 : array_like, shape (d,)
-        The start.
     learning_rate : float
         The parameter :math:`\alpha`, positive; below 1/L along the run.
-    max_iter : int
-        Largest number of (outer) steps.
-    tol : float
-        Stop when the Euclidean gradient norm is at most `tol`.
     inner_tol : float
         Stop an inner iteration when it moves no entry by more than `inner_tol` times
         :math:`1+\max|z|`.
     max_inner : int
         Largest number of inner iterations a step.
-    record_every : int
-        Record each so-manieth iterate; the start and the last one are always recorded.
-    divergence_radius : float
-        Stop with status "diverged" when an entry of the iterate exceeds this.
 
     Returns
     -------
     Result
         Status "inner_failed" means that an inner iteration did not settle.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument has the wrong type, shape or range; the message names it.
-
     Notes
     -----
     Lee et al. (2016), conclusion: its map is the inverse of gradient ascent's, so the theorem
     covers it too. Used in "The stable manifold".
     """
-    start, rate, steps, tolerance, stride, radius = common(
-        problem, x0, learning_rate, max_iter, tol, record_every, divergence_radius
+    return Plan(
+        _advance,
+        options=[
+            check.positive(learning_rate, "learning_rate"),
+            check.positive(inner_tol, "inner_tol"),
+            check.integer(max_inner, "max_inner", low=1),
+        ],
+        slots={"solve": stamp(_settle, gradient=problem.gradient_kernel)},
     )
-    log = Recorder(steps, stride, problem.dimension)
-    run = stamp(
-        _proximal,
-        value=problem.value_kernel,
-        gradient=problem.gradient_kernel,
-        solve=stamp(_settle, gradient=problem.gradient_kernel),
-    )
-    outcome = run(
-        start,
-        problem.parameters,
-        rate,
-        steps,
-        tolerance,
-        check.positive(inner_tol, "inner_tol"),
-        check.integer(max_inner, "max_inner", low=1),
-        stride,
-        radius,
-        log.path,
-        log.values,
-        log.norms,
-        log.iterations,
-    )
-    return log.result("proximal_point", outcome)
+
+
+def _advance(k, x, f, g, size, tol, p, o, v, s, m, r, ahead, c):
+    for i in range(x.size):
+        ahead[i] = x[i]
+    count = solve(x, p, -o[0], o[1], int(o[2]), ahead)
+    c[N_GRADIENT] += abs(count)
+    if count < 0:
+        return INNER_FAILED, np.nan
+    return RUNNING, np.nan
 
 
 def _settle(target, p, rate, tol, max_iter, x):
@@ -203,60 +163,3 @@ def _settle(target, p, rate, tol, max_iter, x):
         if move <= tol * (1.0 + size):
             return k + 1
     return -max_iter
-
-
-def _proximal(
-    x0,
-    p,
-    rate,
-    max_iter,
-    tol,
-    inner_tol,
-    max_inner,
-    stride,
-    radius,
-    path,
-    values,
-    norms,
-    iterations,
-):
-    d = x0.size
-    x = np.empty(d)
-    ahead = np.empty(d)
-    g = np.empty(d)
-    for i in range(d):
-        x[i] = x0[i]
-    gradient(x, p, g)
-    size = norm(g)
-    n_value = 1
-    n_gradient = 1
-    rows = record(0, 0, x, value(x, p), size, path, values, norms, iterations)
-    k = 0
-    status = CONVERGED
-    while not size <= tol:
-        if k == max_iter:
-            status = MAX_ITER
-            break
-        for i in range(d):
-            ahead[i] = x[i]
-        count = solve(x, p, -rate, inner_tol, max_inner, ahead)
-        n_gradient += abs(count)
-        if count < 0:
-            status = INNER_FAILED
-            break
-        if not inside(ahead, radius):
-            status = DIVERGED
-            break
-        for i in range(d):
-            x[i] = ahead[i]
-        k += 1
-        gradient(x, p, g)
-        n_gradient += 1
-        size = norm(g)
-        if k % stride == 0:
-            rows = record(rows, k, x, value(x, p), size, path, values, norms, iterations)
-            n_value += 1
-    if iterations[rows - 1] != k:
-        rows = record(rows, k, x, value(x, p), size, path, values, norms, iterations)
-        n_value += 1
-    return rows, status, k, n_value, n_gradient, 0

@@ -4,13 +4,26 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-STATUSES = ("converged", "max_iter", "diverged", "inner_failed")
+STATUSES = (
+    "converged",
+    "max_iter",
+    "diverged",
+    "inner_failed",
+    "budget",
+    "stopped",
+    "line_search_failed",
+    "breakdown",
+)
 
 MESSAGES = {
     "converged": "the stopping rule was met",
     "max_iter": "max_iter steps were made before the stopping rule was met",
     "diverged": "an iterate left the ball of radius divergence_radius or stopped being a number",
     "inner_failed": "the inner iteration did not converge; is learning_rate below 1/L?",
+    "budget": "max_evaluations oracle calls were used before the stopping rule was met",
+    "stopped": "the callback asked to stop",
+    "line_search_failed": "no step along the search direction lowered the value enough",
+    "breakdown": "the step is not defined here: a curvature or a matrix was zero or not a number",
 }
 
 
@@ -28,7 +41,8 @@ class Result:
         Number of steps made. They lead from the start to `x`; only a perturbed run that ended
         "converged" gives as `x` the point before its last perturbation.
     status : str
-        "converged", "max_iter", "diverged" or "inner_failed".
+        "converged", "max_iter", "budget", "stopped", "diverged", "inner_failed",
+        "line_search_failed" or "breakdown"; `message` says it in words.
     path : ndarray, shape (k, d)
         The recorded iterates, the start first and `x` last.
     iterations : ndarray of int, shape (k,)
@@ -37,8 +51,14 @@ class Result:
         Value and gradient norm at each recorded iterate.
     n_value, n_gradient, n_hvp : int
         How often value, gradient and Hessian-vector product were evaluated.
+    n_sample, n_sample_hvp : int
+        How often gradient and Hessian-vector product of one sample were evaluated.
+    n_recording : tuple of int
+        How many of `n_value` and of `n_gradient` served only to record the path.
+    trace : dict of ndarray, shape (k,)
+        What else the method recorded along the path, such as "step_size".
     perturbed_at : ndarray of int
-        Steps at which noise was added (perturbed gradient descent only, else empty).
+        Steps at which noise was added (perturbed methods only, else empty).
     method : str
         Name of the method.
     """
@@ -55,42 +75,22 @@ class Result:
     n_value: int
     n_gradient: int
     n_hvp: int
+    n_sample: int = field(repr=False)
+    n_sample_hvp: int = field(repr=False)
+    n_recording: tuple = field(repr=False)
+    trace: dict = field(repr=False)
     perturbed_at: np.ndarray = field(repr=False)
     method: str
+
+    @property
+    def oracle_calls(self):
+        """Values, gradients and, counted twice, Hessian-vector products the method needed.
+
+        What served only to record the path is left out, and so are evaluations of single samples.
+        """
+        return self.n_value + self.n_gradient + 2 * self.n_hvp - sum(self.n_recording)
 
     @property
     def message(self):
         """The status in words."""
         return MESSAGES[self.status]
-
-
-class Recorder:
-    """Buffers a kernel writes its trajectory into, and the `Result` made of them."""
-
-    def __init__(self, max_iter, record_every, dimension):
-        rows = max_iter // record_every + 2
-        self.path = np.empty((rows, dimension))
-        self.values = np.empty(rows)
-        self.norms = np.empty(rows)
-        self.iterations = np.empty(rows, dtype=np.int64)
-
-    def result(self, method, outcome, perturbed_at=()):
-        """Make the result from a kernel's tuple of rows, status code and counters."""
-        rows, code, n_iter, n_value, n_gradient, n_hvp = outcome
-        keep = slice(0, rows)
-        return Result(
-            x=self.path[rows - 1].copy(),
-            value=float(self.values[rows - 1]),
-            gradient_norm=float(self.norms[rows - 1]),
-            n_iter=int(n_iter),
-            status=STATUSES[code],
-            path=self.path[keep].copy(),
-            iterations=self.iterations[keep].copy(),
-            values=self.values[keep].copy(),
-            gradient_norms=self.norms[keep].copy(),
-            n_value=int(n_value),
-            n_gradient=int(n_gradient),
-            n_hvp=int(n_hvp),
-            perturbed_at=np.array(perturbed_at, dtype=np.int64),
-            method=method,
-        )

@@ -57,6 +57,17 @@ class Problem:
         whole space (infinite where there is none).
     formula : str
         The function in LaTeX.
+    rho1_kernel, rho2_kernel : kernel, optional
+        Jitted ``rho(t, p) -> float``: non-decreasing bounds of the norms of the second and third
+        derivative by the value t of the function (self-bounding regularity).
+    n_samples : int
+        Number of samples the function is a mean over; 0 where it is no such mean.
+    batch_value_kernel, batch_gradient_kernel, batch_hvp_kernel : kernel, optional
+        Jitted ``value(x, p, batch) -> float``, ``gradient(x, p, batch, out)`` and
+        ``hvp(x, v, p, batch, out)``: the same for the mean over the samples whose numbers are in
+        the int64 vector `batch`.
+    data : object, optional
+        The arrays the problem was made of, for methods that use its structure.
 
     Notes
     -----
@@ -72,6 +83,13 @@ class Problem:
     critical_points: tuple = field(default=(), repr=False)
     constants: dict = field(default_factory=dict, repr=False)
     formula: str = ""
+    rho1_kernel: object = field(default=None, repr=False)
+    rho2_kernel: object = field(default=None, repr=False)
+    n_samples: int = field(default=0, repr=False)
+    batch_value_kernel: object = field(default=None, repr=False)
+    batch_gradient_kernel: object = field(default=None, repr=False)
+    batch_hvp_kernel: object = field(default=None, repr=False)
+    data: object = field(default=None, repr=False)
 
     def __setstate__(self, state):
         """Restore a problem sent by another process: read-only again, as its kernels expect."""
@@ -160,6 +178,119 @@ class Problem:
         for i, direction in enumerate(np.eye(self.dimension)):
             self.hvp_kernel(x, direction, self.parameters, hessian[i])
         return (hessian + hessian.T) / 2
+
+
+    def rho1(self, value):
+        """Evaluate the bound of the Hessian's norm where the function has this value.
+
+        Parameters
+        ----------
+        value : float
+            A value of the function.
+
+        Returns
+        -------
+        float
+            The bound, :math:`\\rho_1`.
+
+        Raises
+        ------
+        ValueError
+            If no such bound is known for this problem.
+        """
+        return self._rho(self.rho1_kernel, value)
+
+    def rho2(self, value):
+        """Evaluate the bound of the third derivative's norm where the function has this value.
+
+        Parameters
+        ----------
+        value : float
+            A value of the function.
+
+        Returns
+        -------
+        float
+            The bound, :math:`\\rho_2`.
+
+        Raises
+        ------
+        ValueError
+            If no such bound is known for this problem.
+        """
+        return self._rho(self.rho2_kernel, value)
+
+    def _rho(self, rho, value):
+        if rho is None:
+            raise ValueError(f"problem must carry self-bounding constants; {self.name} has none")
+        return float(rho(check.number(value, "value"), self.parameters))
+
+    def batch_value(self, x, batch):
+        """Evaluate the mean over a batch of samples.
+
+        Parameters
+        ----------
+        x : array_like, shape (d,)
+            The point.
+        batch : array_like of int, shape (b,)
+            Numbers of the samples, from 0 to `n_samples` - 1; repetitions count as often.
+
+        Returns
+        -------
+        float
+            The mean.
+        """
+        batch = self._batch(batch)
+        x = check.point(x, self.dimension, "x")
+        return float(self.batch_value_kernel(x, self.parameters, batch))
+
+    def batch_gradient(self, x, batch):
+        """Evaluate the gradient of the mean over a batch of samples.
+
+        Parameters
+        ----------
+        x : array_like, shape (d,)
+            The point.
+        batch : array_like of int, shape (b,)
+            Numbers of the samples, as for `batch_value`.
+
+        Returns
+        -------
+        ndarray, shape (d,)
+            The gradient.
+        """
+        batch = self._batch(batch)
+        out = np.empty(self.dimension)
+        x = check.point(x, self.dimension, "x")
+        self.batch_gradient_kernel(x, self.parameters, batch, out)
+        return out
+
+    def batch_hvp(self, x, v, batch):
+        """Evaluate the Hessian-vector product of the mean over a batch of samples.
+
+        Parameters
+        ----------
+        x, v : array_like, shape (d,)
+            The point and the direction.
+        batch : array_like of int, shape (b,)
+            Numbers of the samples, as for `batch_value`.
+
+        Returns
+        -------
+        ndarray, shape (d,)
+            The Hessian times `v`.
+        """
+        batch = self._batch(batch)
+        out = np.empty(self.dimension)
+        x = check.point(x, self.dimension, "x")
+        v = check.point(v, self.dimension, "v")
+        self.batch_hvp_kernel(x, v, self.parameters, batch, out)
+        return out
+
+    def _batch(self, batch):
+        if self.batch_gradient_kernel is None:
+            raise ValueError(f"problem must be a mean over samples; {self.name} is not")
+        return check.indices(batch, self.n_samples, "batch")
 
 
 def _values(points, p, out):

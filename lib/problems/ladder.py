@@ -6,33 +6,33 @@ import math
 import numpy as np
 
 from lib import _validation as check
-from lib._jit import kernel
+from lib._jit import absolute, kernel
 from lib.problems.base import Problem, critical_point, frozen
 
 
 @kernel
 def _gate(t):
-    s = 4.0 * abs(t) - 1.0
-    if s <= 0.0:
+    s = 4.0 * absolute(t) - 1.0
+    if s.real <= 0.0:
         return 0.0
-    if s >= 1.0:
+    if s.real >= 1.0:
         return 1.0
     return s * s * s * (10.0 + s * (6.0 * s - 15.0))
 
 
 @kernel
 def _gate_slope(t):
-    s = 4.0 * abs(t) - 1.0
-    if s <= 0.0 or s >= 1.0:
+    s = 4.0 * absolute(t) - 1.0
+    if s.real <= 0.0 or s.real >= 1.0:
         return 0.0
     slope = 120.0 * s * s * (1.0 - s) * (1.0 - s)
-    return slope if t > 0.0 else -slope
+    return slope if t.real > 0.0 else -slope
 
 
 @kernel
 def _gate_curvature(t):
-    s = 4.0 * abs(t) - 1.0
-    if s <= 0.0 or s >= 1.0:
+    s = 4.0 * absolute(t) - 1.0
+    if s.real <= 0.0 or s.real >= 1.0:
         return 0.0
     return 960.0 * s * (1.0 - s) * (1.0 - 2.0 * s)
 

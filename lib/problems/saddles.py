@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from lib import _validation as check
-from lib._jit import kernel
+from lib._jit import cos, kernel, sin
 from lib.problems.base import Problem, critical_point, frozen
 
 # --- quadratic saddle -----------------------------------------------------------------------
@@ -152,20 +152,20 @@ def double_well(rotation=0.0):
 def _egg_value(x, p):
     total = 0.0
     for i in range(x.size):
-        total += math.cos(x[i])
+        total += cos(x[i])
     return total
 
 
 @kernel
 def _egg_gradient(x, p, out):
     for i in range(x.size):
-        out[i] = -math.sin(x[i])
+        out[i] = -sin(x[i])
 
 
 @kernel
 def _egg_hvp(x, v, p, out):
     for i in range(x.size):
-        out[i] = -math.cos(x[i]) * v[i]
+        out[i] = -cos(x[i]) * v[i]
 
 
 def egg_carton(dimension=2):

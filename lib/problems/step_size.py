@@ -1,14 +1,14 @@
 """A smooth function on which one learning rate beyond 1/L sends half of all starts to a saddle."""
 
-from lib._jit import kernel
+from lib._jit import absolute, kernel
 from lib.problems.base import Problem, critical_point, frozen
 
 
 @kernel
 def _profile(t):
-    if t <= 1.0:
+    if t.real <= 1.0:
         return -0.5 * t * t + 1.25 / 3.0 * t * t * t
-    if t <= 4.0:
+    if t.real <= 4.0:
         s = t - 1.0
         return -0.25 / 3.0 + 0.25 * s + 0.75 * s * s - s * s * s / 36.0
     return 20.0 / 3.0 + 0.5 * (t * t - 16.0)
@@ -16,9 +16,9 @@ def _profile(t):
 
 @kernel
 def _profile_slope(t):
-    if t <= 1.0:
+    if t.real <= 1.0:
         return -t + 1.25 * t * t
-    if t <= 4.0:
+    if t.real <= 4.0:
         s = t - 1.0
         return 0.25 + 1.5 * s - s * s / 12.0
     return t
@@ -26,29 +26,29 @@ def _profile_slope(t):
 
 @kernel
 def _profile_curvature(t):
-    if t <= 1.0:
+    if t.real <= 1.0:
         return -1.0 + 2.5 * t
-    if t <= 4.0:
+    if t.real <= 4.0:
         return 1.5 - (t - 1.0) / 6.0
     return 1.0
 
 
 @kernel
 def _step_value(x, p):
-    return 0.5 * x[0] * x[0] + _profile(abs(x[1]))
+    return 0.5 * x[0] * x[0] + _profile(absolute(x[1]))
 
 
 @kernel
 def _step_gradient(x, p, out):
     out[0] = x[0]
-    slope = _profile_slope(abs(x[1]))
-    out[1] = slope if x[1] >= 0.0 else -slope
+    slope = _profile_slope(absolute(x[1]))
+    out[1] = slope if x[1].real >= 0.0 else -slope
 
 
 @kernel
 def _step_hvp(x, v, p, out):
     out[0] = v[0]
-    out[1] = _profile_curvature(abs(x[1])) * v[1]
+    out[1] = _profile_curvature(absolute(x[1])) * v[1]
 
 
 def step_size_counterexample():
