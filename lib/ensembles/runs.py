@@ -221,9 +221,7 @@ def run_many(
     else:
         if max_evaluations is not None:
             check.integer(max_evaluations, "max_evaluations", low=1)
-        work = partial(
-            _drive_chunk, problem, plan, options, last, max_evaluations, tol, radius
-        )
+        work = partial(_drive_chunk, problem, plan, options, last, max_evaluations, tol, radius)
         numbered = np.column_stack([starts, np.arange(len(starts))])
         x, counts, codes = map_chunks(work, numbered, executor)
         n_iter = counts[:, STEPS]

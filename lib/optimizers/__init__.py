@@ -49,8 +49,10 @@ __all__ = [
     "METHODS",
     "Result",
     "ball_noise",
+    "gradient_descent",
     "gradient_map",
     "inverse_gradient_map",
     "minimize",
-    *METHODS,
+    "perturbed_gradient_descent",
+    "proximal_point",
 ]

@@ -42,7 +42,9 @@ stop = Slot("stop")
 advance = Slot("advance")
 
 # Entries of the counters.
-STEPS, ROWS, N_VALUE, N_GRADIENT, N_HVP, N_SAMPLE, N_SAMPLE_HVP, SEEN_VALUE, SEEN_GRADIENT = range(9)
+STEPS, ROWS, N_VALUE, N_GRADIENT, N_HVP, N_SAMPLE, N_SAMPLE_HVP, SEEN_VALUE, SEEN_GRADIENT = range(
+    9
+)
 COUNTERS = 9
 # Entries of the whole-number settings.
 UNTIL, LAST, BUDGET_LIMIT, STRIDE, LAZY, USES_VALUE, N_TRACE = range(7)

@@ -18,7 +18,7 @@ from lib._jit import Slot, stamp
 from lib._random import stream
 from lib.optimizers import _drive as d
 from lib.optimizers._steps import RUNNING, STOPPED
-from lib.optimizers.result import Result, STATUSES
+from lib.optimizers.result import STATUSES, Result
 from lib.problems import Problem
 
 METHODS = {}
@@ -34,7 +34,7 @@ COMMON = {
     "max_evaluations": (
         None,
         "int, optional",
-        "Stop with status \"budget\" before the first step that begins when the method has used\n"
+        'Stop with status "budget" before the first step that begins when the method has used\n'
         "this many oracle calls (see `Result.oracle_calls`). Default: no such limit.",
     ),
     "record_every": (
@@ -45,14 +45,14 @@ COMMON = {
     "divergence_radius": (
         1e8,
         "float",
-        "Stop with status \"diverged\" when an entry of the iterate exceeds this, or is not a\n"
+        'Stop with status "diverged" when an entry of the iterate exceeds this, or is not a\n'
         "number. The path is kept up to there.",
     ),
     "callback": (
         None,
         "callable, optional",
         "Called as ``callback(k, x, value, gradient_norm)`` for each recorded iterate; a true\n"
-        "answer stops the run with status \"stopped\".",
+        'answer stops the run with status "stopped".',
     ),
     "progress": (False, "bool", "Show a progress bar (tqdm)."),
 }
@@ -64,17 +64,11 @@ LAZY_TOL = (
     "0 never stops early unless it is exactly zero.",
 )
 
-RETURNS = """Returns
--------
-Result
-    Last iterate, path, counters, trace and status.
-"""
+RETURNS = """Result
+    Last iterate, path, counters, trace and status."""
 
-RAISES = """Raises
-------
-TypeError, ValueError
-    If an argument has the wrong type, shape or range; the message names it.
-"""
+RAISES = """TypeError, ValueError
+    If an argument has the wrong type, shape or range; the message names it."""
 
 
 @dataclass
@@ -151,7 +145,9 @@ def optimizer(**defaults):
             given = bound.arguments
             own = {name: given[name] for name in inner.parameters}
             shared = {name: given.get(name, COMMON[name][0]) for name in COMMON}
-            check.instance(own["problem"], "problem", Problem, "a Problem (see lib.problems.custom)")
+            check.instance(
+                own["problem"], "problem", Problem, "a Problem (see lib.problems.custom)"
+            )
             return _run(plan.__name__, plan, own, given["x0"], shared)
 
         del public.__wrapped__
@@ -178,19 +174,30 @@ def _signature(inner, common):
 
 
 def _document(text, common):
-    """Add the start and the common options to a numpydoc text."""
-    lines = []
+    """Add the start, the common options and what all methods return to a numpydoc text."""
+    sections = _sections(text)
+    lines = sections["Parameters"].split("\n")
+    own = (i for i, line in enumerate(lines[1:], 1) if not line.startswith("    "))
+    second = next(own, len(lines))
+    lines[second:second] = ["x0 : array_like, shape (d,)", "    The start."]
     for name, (_, kind, words) in common.items():
-        lines += [f"{name} : {kind}", *(f"    {line}" for line in words.splitlines())]
-    start = "x0 : array_like, shape (d,)\n    The start."
-    head, _, rest = text.partition("Parameters\n----------\n")
-    first, second, tail = re.match(r"(problem : [^\n]*\n(?:    [^\n]*\n)+)(.*?)((?:\n[A-Z]\w+\n-+\n.*)?)\Z", rest, re.DOTALL).groups()
-    section = f"{first}{start}\n{second.rstrip()}\n".rstrip() + "\n" + "\n".join(lines) + "\n"
-    if "Returns\n---" not in tail:
-        tail = f"\n{RETURNS}{tail}"
-    if "Raises\n---" not in tail:
-        tail = re.sub(r"(\nReturns\n-+\n.*?)(\n[A-Z]\w+\n-+\n|\Z)", lambda found: f"{found[1].rstrip()}\n\n{RAISES}{found[2]}", tail, count=1, flags=re.DOTALL)
-    return f"{head}Parameters\n----------\n{section}{tail}"
+        lines += [f"{name} : {kind}", *(f"    {line}" for line in words.split("\n"))]
+    sections["Parameters"] = "\n".join(lines)
+    ordered = {key: sections.pop(key) for key in ("", "Parameters")}
+    ordered["Returns"] = sections.pop("Returns", RETURNS)
+    ordered["Raises"] = sections.pop("Raises", RAISES)
+    ordered |= sections
+    head = ordered.pop("")
+    rest = [f"{key}\n{'-' * len(key)}\n{body}" for key, body in ordered.items()]
+    return "\n\n".join([head, *rest]) + "\n"
+
+
+def _sections(text):
+    """Split a numpydoc text at its headings; what comes before the first has the key ""."""
+    parts = re.split(r"\n\n([A-Z]\w+)\n-+\n", text)
+    return {"": parts[0]} | {
+        heading: body.rstrip() for heading, body in zip(parts[1::2], parts[2::2], strict=True)
+    }
 
 
 def kernels(problem, plan):

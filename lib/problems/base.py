@@ -117,8 +117,7 @@ class Problem:
         array = check.floats(x, "x")
         if array.ndim < 1 or array.shape[-1] != self.dimension:
             raise ValueError(
-                f"x must have {self.dimension} entries along its last axis; "
-                f"got shape {array.shape}"
+                f"x must have {self.dimension} entries along its last axis; got shape {array.shape}"
             )
         flat = array.reshape(-1, self.dimension)
         out = np.empty(flat.shape[0])
@@ -178,7 +177,6 @@ class Problem:
         for i, direction in enumerate(np.eye(self.dimension)):
             self.hvp_kernel(x, direction, self.parameters, hessian[i])
         return (hessian + hessian.T) / 2
-
 
     def rho1(self, value):
         """Evaluate the bound of the Hessian's norm where the function has this value.
