@@ -10,6 +10,8 @@ Rooms of the package:
     Hessians, eigenvalues and the classification of critical points.
 ``ensembles``
     Many runs at once: random starts, basins, escape times, rare events.
+``scipy_method``
+    Any optimizer as a method of `scipy.optimize.minimize`.
 ``plotting``, ``explore``, ``claims``
     Figure style, sliders that work without a kernel, rows of the claims ledger.
 """
@@ -18,4 +20,13 @@ from lib._jit import HAVE_NUMBA, clear_cache
 
 __version__ = "0.1.0"
 
-__all__ = ["HAVE_NUMBA", "__version__", "clear_cache"]
+__all__ = ["HAVE_NUMBA", "__version__", "clear_cache", "scipy_method"]
+
+
+def __getattr__(name):
+    """Import what needs scipy's optimizers only when it is asked for."""
+    if name == "scipy_method":
+        from lib.scipy_methods import scipy_method
+
+        return scipy_method
+    raise AttributeError(f"module 'lib' has no attribute {name!r}")

@@ -103,7 +103,7 @@ def stamp(template, inline=False, **bound):
         The same object for the same arguments, so nothing is compiled twice.
     """
     if not all(map(is_kernel, bound.values())):
-        return _copy(template, bound)
+        return _copy(template, PLAIN | bound)
     key = (template, inline, tuple(sorted(bound.items(), key=lambda item: item[0])))
     if key not in _stamped:
         _stamped[key] = _compile(_copy(template, bound), INLINED if inline else OPTIONS)
@@ -253,6 +253,24 @@ def _names(code):
     return names
 
 
+def _lane(block, j):
+    """Return ``block[:, j]``."""
+    return block[:, j]
+
+
+def _row(block, i):
+    """Return ``block[i]``."""
+    return block[i]
+
+
+def _bare(array):
+    """Return `array`."""
+    return array
+
+
+# What templates that run as plain Python use for the views below.
+PLAIN = {"lane": _lane, "row": _row, "bare": _bare}
+
 if JIT:
     from numba.core import cgutils
     from numba.core import types as numba_types
@@ -327,18 +345,7 @@ if JIT:
 
         return line(block, numba_types.intp), build
 else:
-
-    def lane(block, j):
-        """Return ``block[:, j]``."""
-        return block[:, j]
-
-    def bare(array):
-        """Return `array`."""
-        return array
-
-    def row(block, i):
-        """Return ``block[i]``."""
-        return block[i]
+    lane, row, bare = _lane, _row, _bare
 
 
 def _elementary(name, for_complex):

@@ -167,6 +167,8 @@ def drive_many(starts, numbers, words, p, o, scalars, v, m, w, tol, radius, ends
             m[j] = 0
         for j in range(counts.shape[1]):
             counts[i, j] = 0
+        level[0] = np.nan
+        level[1] = np.nan
         start_stream(r, words, numbers[i])
         codes[i] = run(x, g, ahead, level, p, o, v, s, m, r, counts[i], w, tol, radius, log)
         for j in range(d):
