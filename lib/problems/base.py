@@ -238,7 +238,7 @@ class Problem:
         float
             The mean.
         """
-        batch = self._batch(batch)
+        batch = self._batch(batch, self.batch_value_kernel)
         x = check.point(x, self.dimension, "x")
         return float(self.batch_value_kernel(x, self.parameters, batch))
 
@@ -257,7 +257,7 @@ class Problem:
         ndarray, shape (d,)
             The gradient.
         """
-        batch = self._batch(batch)
+        batch = self._batch(batch, self.batch_gradient_kernel)
         out = np.empty(self.dimension)
         x = check.point(x, self.dimension, "x")
         self.batch_gradient_kernel(x, self.parameters, batch, out)
@@ -278,15 +278,15 @@ class Problem:
         ndarray, shape (d,)
             The Hessian times `v`.
         """
-        batch = self._batch(batch)
+        batch = self._batch(batch, self.batch_hvp_kernel)
         out = np.empty(self.dimension)
         x = check.point(x, self.dimension, "x")
         v = check.point(v, self.dimension, "v")
         self.batch_hvp_kernel(x, v, self.parameters, batch, out)
         return out
 
-    def _batch(self, batch):
-        if self.batch_gradient_kernel is None:
+    def _batch(self, batch, kernel):
+        if kernel is None:
             raise ValueError(f"problem must be a mean over samples; {self.name} is not")
         return check.indices(batch, self.n_samples, "batch")
 

@@ -21,6 +21,10 @@ def custom(
     critical_points=(),
     name="custom",
     formula="",
+    rho1=None,
+    rho2=None,
+    batch_gradient=None,
+    n_samples=None,
 ):
     """Make a problem of your own jitted functions.
 
@@ -43,6 +47,15 @@ def custom(
         Known critical points; basins are labelled by their index.
     name, formula : str, optional
         For messages and for pages (LaTeX).
+    rho1, rho2 : jitted function, optional
+        ``rho(t)`` or ``rho(t, p)``: non-decreasing bounds of the norms of the second and third
+        derivative where the value is t, for the methods that take their step from it.
+    batch_gradient : jitted function, optional
+        ``batch_gradient(x, batch)``, ``batch_gradient(x, p, batch)`` or
+        ``batch_gradient(x, p, batch, out)``: gradient of the mean over the samples whose numbers
+        are in `batch`, for stochastic methods. Give `n_samples` with it.
+    n_samples : int, optional
+        Number of samples, at least 1.
 
     Returns
     -------
@@ -54,8 +67,8 @@ def custom(
     TypeError
         If a function is not jitted with ``numba.njit`` or takes a wrong number of arguments.
     ValueError
-        If `dimension` is below 1, or `gradient` returns another number of entries than d
-        (raised at the first call).
+        If `dimension` is below 1, only one of `batch_gradient` and `n_samples` is given, or a
+        gradient returns another number of entries than d (raised at the first call).
 
     Examples
     --------
@@ -85,6 +98,17 @@ def custom(
         hvp_kernel = stamp(_difference_hvp, gradient=gradient_kernel)
     else:
         hvp_kernel = _adapt(hvp, "hvp", [_hvp_xv, _hvp_xvp, None], 2, bare)
+    rhos = [
+        None if rho is None else _adapt(rho, word, [_value_x, None], 1, bare)
+        for rho, word in ((rho1, "rho1"), (rho2, "rho2"))
+    ]
+    if (batch_gradient is None) != (n_samples is None):
+        raise ValueError("batch_gradient and n_samples must be given together")
+    if batch_gradient is not None:
+        n_samples = check.integer(n_samples, "n_samples", low=1)
+        batch_gradient = _adapt(
+            batch_gradient, "batch_gradient", [_batch_x, _batch_xp, None], 2, bare
+        )
     for known in critical_points:
         check.instance(known, "critical_points", CriticalPoint, "a sequence of CriticalPoint")
         check.point(known.x, dimension, "critical_points")
@@ -98,6 +122,10 @@ def custom(
         critical_points=tuple(critical_points),
         constants={},
         formula=formula,
+        rho1_kernel=rhos[0],
+        rho2_kernel=rhos[1],
+        n_samples=n_samples or 0,
+        batch_gradient_kernel=batch_gradient,
     )
 
 
@@ -156,6 +184,22 @@ def _hvp_xvp(x, v, p, out):
     result = user(x, v, p)
     if len(result) != out.size:
         raise ValueError("hvp must return as many entries as x has")
+    for i in range(out.size):
+        out[i] = result[i]
+
+
+def _batch_x(x, p, batch, out):
+    result = user(x, batch)
+    if len(result) != out.size:
+        raise ValueError("batch_gradient must return as many entries as x has")
+    for i in range(out.size):
+        out[i] = result[i]
+
+
+def _batch_xp(x, p, batch, out):
+    result = user(x, p, batch)
+    if len(result) != out.size:
+        raise ValueError("batch_gradient must return as many entries as x has")
     for i in range(out.size):
         out[i] = result[i]
 
