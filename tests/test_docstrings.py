@@ -5,6 +5,7 @@ import importlib
 import inspect
 import pkgutil
 import re
+from pathlib import Path
 
 import pytest
 
@@ -16,10 +17,18 @@ MODULES = sorted(
     if not module.name.rpartition(".")[2].startswith("_") and module.name != "lib.warmup"
 )
 PACKAGES = ["lib.problems", "lib.optimizers", "lib.curvature", "lib.ensembles"]
+MORE = [
+    "lib.problems.datasets",
+    "lib.problems.softmax_calculus",
+    "lib.explore",
+    "lib.claims",
+    "lib.plotting",
+    "lib.scipy_methods",
+]
 
 
 def public_functions():
-    for name in PACKAGES + ["lib.explore", "lib.claims", "lib.plotting"]:
+    for name in PACKAGES + MORE:
         module = importlib.import_module(name)
         names = getattr(module, "__all__", None) or [n for n in vars(module) if n[0] != "_"]
         for public in names:
@@ -56,3 +65,18 @@ def test_chapter_is_named(package):
         thing = getattr(module, name)
         if inspect.isfunction(thing):
             assert re.search(r"\bUsed\b", inspect.getdoc(thing)), f"{name} names no chapter"
+
+
+def test_everything_public_is_on_the_api_page():
+    page = (Path(lib.__file__).parents[1] / "book/api.md").read_text(encoding="utf-8")
+    shown = set(re.findall(r"auto(?:function|class):: ([\w.]+)", page))
+    wanted = {
+        f"{package}.{name}"
+        for package in PACKAGES
+        for name in importlib.import_module(package).__all__
+        if callable(getattr(importlib.import_module(package), name))
+    }
+    assert wanted - shown == set()
+    for name in shown:
+        module, _, attribute = name.rpartition(".")
+        assert hasattr(importlib.import_module(module), attribute), name

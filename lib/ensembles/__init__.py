@@ -1,6 +1,19 @@
 """Many runs at once: random starts, basins, escape times, long-run behaviour, rare events."""
 
 from lib.ensembles.attractors import lyapunov_exponent, orbit_tail
+from lib.ensembles.dead_neurons import (
+    dead_layers,
+    death_probability,
+    death_probability_cube,
+    depth_law,
+    failure_lower_bound,
+    inactive_neurons,
+    layer_death_bound,
+    simulate_depth_law,
+    simulate_width_law,
+    smallest_width,
+    width_law,
+)
 from lib.ensembles.escape import escape_times
 from lib.ensembles.intervals import Proportion, proportion_interval
 from lib.ensembles.runs import (
@@ -19,12 +32,23 @@ __all__ = [
     "Proportion",
     "StableManifold",
     "basins",
+    "dead_layers",
+    "death_probability",
+    "death_probability_cube",
+    "depth_law",
     "escape_times",
+    "failure_lower_bound",
     "grid_starts",
+    "inactive_neurons",
+    "layer_death_bound",
     "lyapunov_exponent",
     "orbit_tail",
     "proportion_interval",
     "run_many",
+    "simulate_depth_law",
+    "simulate_width_law",
+    "smallest_width",
     "stable_manifold",
     "uniform_starts",
+    "width_law",
 ]

@@ -210,8 +210,8 @@ def run_many(
     radius = check.positive(divergence_radius, "divergence_radius")
     if learning_rate is not None:
         options["learning_rate"] = learning_rate
-    plan = METHODS[check.choice(method, "method", tuple(METHODS))].plan
-    made = plan(problem=problem, **options)
+    check.choice(method, "method", tuple(METHODS))
+    made = METHODS[method].plan(problem=problem, **options)
     if method == "gradient_descent":
         rate = made.options[0]
         work = partial(_run_chunk, problem, rate=rate, max_iter=last, tol=tol, radius=radius)
@@ -221,7 +221,7 @@ def run_many(
     else:
         if max_evaluations is not None:
             check.integer(max_evaluations, "max_evaluations", low=1)
-        work = partial(_drive_chunk, problem, plan, options, last, max_evaluations, tol, radius)
+        work = partial(_drive_chunk, problem, method, options, last, max_evaluations, tol, radius)
         numbered = np.column_stack([starts, np.arange(len(starts))])
         x, counts, codes = map_chunks(work, numbered, executor)
         n_iter = counts[:, STEPS]
@@ -320,9 +320,9 @@ def _run_chunk(problem, starts, rate, max_iter, tol, radius):
     return x, n_iter, codes
 
 
-def _drive_chunk(problem, plan, options, last, max_evaluations, tol, radius, numbered):
+def _drive_chunk(problem, method, options, last, max_evaluations, tol, radius, numbered):
     starts = np.ascontiguousarray(numbered[:, :-1])
-    made = plan(problem=problem, **options)
+    made = METHODS[method].plan(problem=problem, **options)
     run = kernels(problem, made)
     if not is_kernel(run):
         raise ValueError("method must run in compiled code; this one works with arrays in Python")

@@ -2,20 +2,52 @@
 
 from lib import _validation as check
 from lib.optimizers._method import METHODS
+from lib.optimizers.approximate_newton import approximate_newton
 from lib.optimizers.backtracking import backtracking_gradient_descent
+from lib.optimizers.barzilai_borwein import barzilai_borwein
 from lib.optimizers.clipped import clipped_gradient_descent
 from lib.optimizers.coordinate_descent import coordinate_descent
+from lib.optimizers.decrease_procedures import (
+    DecreaseRun,
+    Procedure,
+    ball_sgd,
+    decrease_method,
+    gradient_step,
+    perturbed_epoch,
+)
 from lib.optimizers.gradient_descent import gradient_descent
+from lib.optimizers.hessian_scaled import (
+    REGIMES,
+    Scalings,
+    hessian_scaled,
+    regime,
+    scalings,
+    stochastic_hessian_scaled,
+)
 from lib.optimizers.momentum import (
     heavy_ball,
     heavy_ball_parameters,
     nesterov,
     nesterov_parameters,
 )
-from lib.optimizers.perturbed import ball_noise, perturbed_gradient_descent
+from lib.optimizers.newton import newton
+from lib.optimizers.perturbed import ball_noise, jin_parameters, perturbed_gradient_descent
 from lib.optimizers.proximal import gradient_map, inverse_gradient_map, proximal_point
+from lib.optimizers.restarted import restarted_sgd
 from lib.optimizers.result import Result
+from lib.optimizers.schedules import Schedule
 from lib.optimizers.self_bounding import adaptive_gradient_descent, safe_learning_rate
+from lib.optimizers.stochastic import (
+    adagrad,
+    adam,
+    adamax,
+    amsgrad,
+    momentum_sgd,
+    nadam,
+    nesterov_sgd,
+    rmsprop,
+    sgd,
+)
 
 
 def minimize(problem, x0, method="gradient_descent", **options):
@@ -57,21 +89,48 @@ def minimize(problem, x0, method="gradient_descent", **options):
 
 __all__ = [
     "METHODS",
+    "REGIMES",
+    "DecreaseRun",
+    "Procedure",
     "Result",
+    "Scalings",
+    "Schedule",
+    "adagrad",
+    "adam",
+    "adamax",
     "adaptive_gradient_descent",
+    "amsgrad",
+    "approximate_newton",
     "backtracking_gradient_descent",
     "ball_noise",
+    "ball_sgd",
+    "barzilai_borwein",
     "clipped_gradient_descent",
     "coordinate_descent",
+    "decrease_method",
     "gradient_descent",
     "gradient_map",
+    "gradient_step",
     "heavy_ball",
     "heavy_ball_parameters",
+    "hessian_scaled",
     "inverse_gradient_map",
+    "jin_parameters",
     "minimize",
+    "momentum_sgd",
+    "nadam",
     "nesterov",
     "nesterov_parameters",
+    "nesterov_sgd",
+    "newton",
+    "perturbed_epoch",
     "perturbed_gradient_descent",
     "proximal_point",
+    "regime",
+    "restarted_sgd",
+    "rmsprop",
     "safe_learning_rate",
+    "scalings",
+    "sgd",
+    "stochastic_hessian_scaled",
 ]

@@ -35,7 +35,8 @@ COMMON = {
         None,
         "int, optional",
         'Stop with status "budget" before the first step that begins when the method has used\n'
-        "this many oracle calls (see `Result.oracle_calls`). Default: no such limit.",
+        "this many oracle calls (see `Result.oracle_calls`; evaluations of single samples are not\n"
+        "counted, so limit mini-batch methods by `max_iter`). Default: no such limit.",
     ),
     "record_every": (
         1,

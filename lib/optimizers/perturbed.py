@@ -1,5 +1,7 @@
 """Perturbed gradient descent: gradient descent that shakes itself off saddles."""
 
+import math
+
 import numpy as np
 
 from lib import _random as random
@@ -85,6 +87,88 @@ def perturbed_gradient_descent(
         seed=check.integer(seed, "seed", low=0),
         events=interval + 1,
     )
+
+
+def jin_parameters(
+    smoothness,
+    hessian_lipschitz,
+    epsilon,
+    dimension,
+    gap,
+    failure_probability=0.1,
+    c=1.0,
+):
+    r"""Return the theory's parameters for `perturbed_gradient_descent`.
+
+    With :math:`\chi=3\max\{\log\frac{d\ell\Delta}{c\varepsilon^2\delta},4\}`: learning rate
+    :math:`c/\ell`, radius :math:`\frac{\sqrt c}{\chi^2}\frac\varepsilon\ell`, gradient threshold
+    :math:`\frac{\sqrt c}{\chi^2}\varepsilon`, decrease threshold
+    :math:`\frac c{\chi^3}\sqrt{\varepsilon^3/\rho}` and perturbation interval
+    :math:`\frac\chi{c^2}\frac\ell{\sqrt{\rho\varepsilon}}`, rounded up.
+
+    Parameters
+    ----------
+    smoothness : float
+        Lipschitz constant :math:`\ell` of the gradient; for functions with self-bounding
+        regularity :math:`\rho_1` a little above the initial value.
+    hessian_lipschitz : float
+        Lipschitz constant :math:`\rho` of the Hessian, likewise.
+    epsilon : float
+        Accuracy of the second-order stationary point, positive and at most
+        :math:`\ell^2/\rho`.
+    dimension : int
+        Number of coordinates d.
+    gap : float
+        A bound :math:`\Delta` of the initial value less the infimum, positive.
+    failure_probability : float
+        The probability :math:`\delta` of failure, above 0 and below 1.
+    c : float
+        The theory's absolute constant, which has to be small enough; positive and at most 1.
+
+    Returns
+    -------
+    dict
+        Options of `perturbed_gradient_descent`, and nothing else.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has the wrong type or range; the message names it.
+
+    Examples
+    --------
+    >>> from lib import optimizers
+    >>> theory = optimizers.jin_parameters(41.94, 30.17, 0.1, dimension=20, gap=1.5)
+    >>> f"{theory['radius']:.1e}", theory["perturbation_interval"]
+    ('1.3e-06', 1017)
+
+    Notes
+    -----
+    Algorithm 2 of Jin, Ge, Netrapalli, Kakade and Jordan (2017). Used in "Escaping without
+    smoothness", where we compare with practical values.
+    """
+    ell = check.positive(smoothness, "smoothness")
+    rho = check.positive(hessian_lipschitz, "hessian_lipschitz")
+    eps = check.number(epsilon, "epsilon", low=0.0, high=ell**2 / rho, open_low=True)
+    d = check.integer(dimension, "dimension", low=1)
+    delta = check.number(
+        failure_probability,
+        "failure_probability",
+        low=0.0,
+        high=1.0,
+        open_low=True,
+        open_high=True,
+    )
+    drop = check.positive(gap, "gap")
+    c = check.number(c, "c", low=0.0, high=1.0, open_low=True)
+    chi = 3.0 * max(math.log(d * ell * drop / (c * eps**2 * delta)), 4.0)
+    return {
+        "learning_rate": c / ell,
+        "radius": math.sqrt(c) / chi**2 * eps / ell,
+        "gradient_threshold": math.sqrt(c) / chi**2 * eps,
+        "decrease_threshold": c / chi**3 * math.sqrt(eps**3 / rho),
+        "perturbation_interval": math.ceil(chi / c**2 * ell / math.sqrt(rho * eps)),
+    }
 
 
 def ball_noise(n, dimension, radius, seed):

@@ -7,6 +7,7 @@ import numpy as np
 from lib import _validation as check
 from lib._jit import cos, kernel, sin
 from lib.problems.base import Problem, critical_point, frozen
+from lib.problems.generalized import root
 
 # --- quadratic saddle -----------------------------------------------------------------------
 
@@ -100,6 +101,16 @@ def _well_hvp(x, v, p, out):
     out[1] = p[1] * first + p[0] * second
 
 
+@kernel
+def _well_rho1(t, p):
+    return 2.0 + 6.0 * root(t + 0.25)
+
+
+@kernel
+def _well_rho2(t, p):
+    return 6.0 * math.sqrt(1.0 + 2.0 * root(t + 0.25))
+
+
 def double_well(rotation=0.0):
     r"""The paper's example :math:`\frac12x^2+\frac14y^4-\frac12y^2`, optionally rotated.
 
@@ -113,7 +124,7 @@ def double_well(rotation=0.0):
     Problem
         With critical points, in this order: the strict saddle at the origin, the minimizer on
         the positive (turned) y-axis, the minimizer on the negative one. The gradient is not
-        globally Lipschitz, so "smoothness" is infinite.
+        globally Lipschitz, so "smoothness" is infinite; "infimum" is -1/4.
 
     Raises
     ------
@@ -123,8 +134,10 @@ def double_well(rotation=0.0):
     Notes
     -----
     Lee et al. (2016), section 3 (an example of Nesterov's). Critical points: spectrum {1, -1} and
-    value 0 at the saddle; {1, 2} and -1/4 at the minimizers. Used in all three notebooks of
-    "Minimizers".
+    value 0 at the saddle; {1, 2} and -1/4 at the minimizers. From
+    :math:`f+\frac14\ge\frac14(y^2-1)^2` we derive :math:`\rho_1(t)=2+6\sqrt{t+\frac14}` and
+    :math:`\rho_2(t)=6\bigl(1+2\sqrt{t+\frac14}\bigr)^{1/2}`, with equality on the y-axis beyond
+    the minimizers. Used in all three notebooks of "Minimizers" and in "Which step is safe".
     """
     angle = check.number(rotation, "rotation")
     c, s = (1.0, 0.0) if angle == 0 else (math.cos(angle), math.sin(angle))
@@ -140,8 +153,10 @@ def double_well(rotation=0.0):
             critical_point([-s, c], "minimizer", -0.25),
             critical_point([s, -c], "minimizer", -0.25),
         ),
-        constants={"smoothness": math.inf},
+        constants={"smoothness": math.inf, "infimum": -0.25},
         formula=r"\tfrac12x^2+\tfrac14y^4-\tfrac12y^2",
+        rho1_kernel=_well_rho1,
+        rho2_kernel=_well_rho2,
     )
 
 

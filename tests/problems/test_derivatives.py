@@ -115,10 +115,6 @@ def slope(reference, x, v):
     return reference(x + 1j * STEP * v).imag / STEP
 
 
-def test_every_problem_is_covered():
-    assert {name for name, *_ in CASES} == set(problems.CATALOGUE)
-
-
 def test_value(case):
     problem, reference, points = case
     wanted = [reference(x.astype(complex)).real for x in points]

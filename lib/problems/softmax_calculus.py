@@ -1,0 +1,657 @@
+"""Formulas around the softmax layer: its derivatives, and bounds for the two-layer regression."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from lib import _validation as check
+from lib.problems.base import Problem
+from lib.problems.two_layer import TwoLayerData, output_unit, softmax, two_layer_regression
+
+__all__ = [
+    "SignedDecomposition",
+    "activation_radius",
+    "bernstein_samples",
+    "critical_weight",
+    "data_hessian",
+    "family_lipschitz_bound",
+    "hessian_lipschitz_bound",
+    "kink_jump",
+    "output_unit",
+    "sigmoid_example",
+    "signed_decomposition",
+    "softmax",
+    "softmax_jacobian",
+    "sufficient_weight",
+    "third_cumulant_matrix",
+    "uniform_weight_bound",
+]
+
+
+class SignedDecomposition(NamedTuple):
+    """A third cumulant matrix as a difference of two covariance matrices.
+
+    Attributes
+    ----------
+    Q : float
+        Largest entry of the centred vector in absolute value.
+    alpha, beta : ndarray, shape (n,)
+        Probabilities.
+    """
+
+    Q: float
+    alpha: np.ndarray
+    beta: np.ndarray
+
+
+def softmax_jacobian(f):
+    r"""Return the Jacobian of softmax, the covariance :math:`\operatorname{diag}(f)-ff^\top`.
+
+    Parameters
+    ----------
+    f : array_like, shape (n,)
+        Probabilities: the value of softmax.
+
+    Returns
+    -------
+    ndarray, shape (n, n)
+        With :math:`v^\top Jv=\mathrm{Var}_f(v)`, :math:`J\mathbf 1=0` and
+        :math:`0\preceq J\preceq\frac12I`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `f` is not a vector of numbers that are not negative and have the sum 1.
+
+    Examples
+    --------
+    >>> from lib.problems.softmax_calculus import softmax_jacobian
+    >>> softmax_jacobian([0.75, 0.25]).tolist()
+    [[0.1875, -0.1875], [-0.1875, 0.1875]]
+
+    Notes
+    -----
+    Used in "A two-layer regression, differentiated by hand".
+    """
+    f = _probabilities(f)
+    return np.diag(f) - np.outer(f, f)
+
+
+def third_cumulant_matrix(f, q):
+    r"""Return the matrix of third cumulants with one argument q fixed.
+
+    Parameters
+    ----------
+    f : array_like, shape (n,)
+        Probabilities.
+    q : array_like, shape (n,)
+        Any vector.
+
+    Returns
+    -------
+    ndarray, shape (n, n)
+        T with :math:`v^\top Tv=\mathbb E_f[(q-\mathbb E_fq)(v-\mathbb E_fv)^2]`, which is
+        :math:`\operatorname{diag}(f\circ\bar q)-(f\circ\bar q)f^\top-f(f\circ\bar q)^\top` with
+        :math:`\bar q=q-\langle f,q\rangle`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `f` is not a vector of probabilities, or `q` not a vector of that length.
+
+    Examples
+    --------
+    >>> from lib.problems.softmax_calculus import third_cumulant_matrix
+    >>> (32 * third_cumulant_matrix([0.75, 0.25], [0.0, 1.0])).tolist()
+    [[3.0, -3.0], [-3.0, 3.0]]
+
+    Notes
+    -----
+    We derive: a constant q gives T = 0; the converse fails only for two outcomes of probability
+    1/2 each. Used in "A two-layer regression, differentiated by hand".
+    """
+    f, centred = _centred(f, q)
+    tilt = f * centred
+    cross = np.outer(tilt, f)
+    return np.diag(tilt) - cross - cross.T
+
+
+def signed_decomposition(f, q):
+    r"""Write the third cumulant matrix as a difference of two covariance matrices.
+
+    With :math:`Q=\|\bar q\|_\infty`, :math:`\alpha=f\circ(1-\bar q/Q)` and
+    :math:`\beta=f\circ(1+\bar q/Q)`, which are probabilities,
+
+    .. math:: T(q)=\tfrac Q2(J_\beta-J_\alpha),\qquad -\tfrac Q4I\preceq T(q)\preceq\tfrac Q4I.
+
+    Parameters
+    ----------
+    f : array_like, shape (n,)
+        Probabilities.
+    q : array_like, shape (n,)
+        Any vector.
+
+    Returns
+    -------
+    SignedDecomposition
+        Q, alpha, beta. For a q that is constant up to rounding, Q is 0 and both are f.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `f` is not a vector of probabilities, or `q` not a vector of that length.
+
+    Examples
+    --------
+    >>> from lib.problems.softmax_calculus import signed_decomposition
+    >>> Q, alpha, beta = signed_decomposition([0.75, 0.25], [0.0, 1.0])
+    >>> Q, alpha.tolist(), beta.tolist()
+    (0.75, [1.0, 0.0], [0.5, 0.5])
+
+    Notes
+    -----
+    We derive it; the constant 1/4 is sharp. Used in "A two-layer regression, differentiated by
+    hand".
+    """
+    f, centred = _centred(f, q)
+    size = float(np.abs(centred).max())
+    number = np.finfo(float)
+    if size <= max(f.size * number.eps * np.abs(q).max(), number.tiny):
+        return SignedDecomposition(0.0, f, f.copy())
+    relative = centred / size
+    return SignedDecomposition(size, f * (1.0 - relative), f * (1.0 + relative))
+
+
+def data_hessian(problem, x):
+    r"""Return the matrix B in the Hessian :math:`A_1^\top(B+W^2)A_1` of a two-layer regression.
+
+    Parameters
+    ----------
+    problem : Problem
+        Made by `two_layer_regression`.
+    x : array_like, shape (d,)
+        The point.
+
+    Returns
+    -------
+    ndarray, shape (n, n)
+        :math:`B=JA_2^\top\operatorname{diag}(\phi'^2+c\circ\phi'')A_2J+T(q)`. It is meant for
+        small n; the problem's own Hessian never forms it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `problem` is not a two-layer regression, or `x` not a point of its space.
+
+    Examples
+    --------
+    >>> from lib.problems.softmax_calculus import data_hessian, sigmoid_example
+    >>> B = data_hessian(sigmoid_example(), [0.0])
+    >>> (32 * B).tolist()
+    [[2.0, -2.0], [-2.0, 2.0]]
+
+    Notes
+    -----
+    We derive it. :math:`B\mathbf 1=0` always. Used in "A two-layer regression, differentiated by
+    hand".
+    """
+    data = _data(problem)
+    at = data.layers(x)
+    moved = (data.A2 - at.z[:, None]) * at.f
+    return (moved.T * at.bend) @ moved + third_cumulant_matrix(at.f, at.centred)
+
+
+def critical_weight(problem, x):
+    r"""Return the exact threshold of :math:`w^2` for a positive semidefinite Hessian at a point.
+
+    Parameters
+    ----------
+    problem : Problem
+        Made by `two_layer_regression`; its weights do not matter.
+    x : array_like, shape (d,)
+        The point.
+
+    Returns
+    -------
+    float
+        The :math:`w^2` for which, with the same weight w everywhere, the least eigenvalue of
+        :math:`A_1^\top(B+w^2I)A_1` is zero. Negative if the data alone are strictly convex there.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `problem` is not a two-layer regression, `x` not a point of its space, or :math:`A_1`
+        does not have full column rank.
+
+    Examples
+    --------
+    >>> from lib.problems.softmax_calculus import critical_weight, sigmoid_example
+    >>> x = [-1.8519627]
+    >>> round(critical_weight(sigmoid_example(), x), 7)
+    0.0601022
+
+    Notes
+    -----
+    The least generalized eigenvalue of :math:`A_1^\top BA_1` and :math:`A_1^\top A_1`, with the
+    other sign. Used in "A two-layer regression, differentiated by hand".
+    """
+    data = _data(problem)
+    return -float(data.relative_curvature(x, np.ones(data.weights.size))[0])
+
+
+def sufficient_weight(problem, x, l=0.0):  # noqa: E741
+    r"""Return a :math:`w^2` for which the Hessian at a point is at least :math:`lI`.
+
+    Parameters
+    ----------
+    problem : Problem
+        Made by `two_layer_regression`; its weights do not matter.
+    x : array_like, shape (d,)
+        The point.
+    l : float
+        Wanted bound of the least eigenvalue, at least 0.
+
+    Returns
+    -------
+    float
+        :math:`\frac14\|\bar q\|_\infty+\frac14\|A_2\|^2\max_j(\phi_j'^2+c_j\phi_j'')^-
+        +l/\sigma_{\min}(A_1)^2`. Weights with squares at least this large will do.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `problem` is not a two-layer regression, `x` not a point of its space, `l` negative, or
+        :math:`A_1` does not have full column rank.
+
+    Examples
+    --------
+    >>> from lib.problems.softmax_calculus import sigmoid_example, sufficient_weight
+    >>> sufficient_weight(sigmoid_example(), [0.0], l=0.1)
+    0.1625
+
+    Notes
+    -----
+    We derive it; it is sufficient, not sharp: 4 to 15 times `critical_weight` at the worst points
+    of the instances we drew. It is about the Hessian at this x, so with "relu" about the inside of
+    one activation region. Even where it holds for all x off the kinks, neither convexity nor a
+    unique minimizer follows: a kink with :math:`b_j>0` is concave. For softplus the second term
+    grows like :math:`\beta|c|\|A_2\|^2/16` near such a kink. Used in "A two-layer regression,
+    differentiated by hand".
+    """
+    data = _data(problem)
+    at = data.layers(x)
+    concave = max(0.0, -at.bend.min())
+    return _enough(data, np.abs(at.centred).max(), concave, l)
+
+
+def uniform_weight_bound(problem, l=0.0):  # noqa: E741
+    r"""Return a :math:`w^2` for which the Hessian is at least :math:`lI` wherever it exists.
+
+    Parameters
+    ----------
+    problem : Problem
+        Made by `two_layer_regression`; its weights do not matter.
+    l : float
+        Wanted bound of the least eigenvalue, at least 0.
+
+    Returns
+    -------
+    float
+        The bound of `sufficient_weight` with :math:`\|\bar q\|_\infty` replaced by
+        :math:`\max_{i,k}\|A_2(e_i-e_k)\|\,(\max_k\|A_2e_k\|+\|b\|)` and the second term by its
+        supremum over all outputs.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `problem` is not a two-layer regression, `l` is negative, or :math:`A_1` does not have
+        full column rank.
+
+    Examples
+    --------
+    >>> from lib.problems.softmax_calculus import sigmoid_example, uniform_weight_bound
+    >>> uniform_weight_bound(sigmoid_example())
+    0.5
+
+    Notes
+    -----
+    We derive it for units with slope at most 1. The bound of the residual needs
+    :math:`\phi(0)=0`; for softplus :math:`\sqrt r\log2/\beta` is added to
+    :math:`\max_k\|A_2e_k\|`. For "relu" it holds off the kinks and implies no convexity (see
+    `sufficient_weight`). It takes :math:`O(n^2r)` operations. Used in "A two-layer regression,
+    differentiated by hand".
+    """
+    data = _data(problem)
+    concave = max(_deepest_bend(data.unit, target, data.beta) for target in data.b.tolist())
+    return _enough(data, _diameter(data.A2) * _largest_residual(data), concave, l)
+
+
+def hessian_lipschitz_bound(problem, radius=math.inf, center=None):
+    r"""Bound the Lipschitz constant of the Hessian of a two-layer regression without unit.
+
+    Parameters
+    ----------
+    problem : Problem
+        Made by `two_layer_regression` with the unit "identity".
+    radius : float
+        Bound the constant in the ball of this radius only, positive. Default: everywhere.
+    center : array_like, shape (d,), optional
+        Center of the ball. Default: the origin.
+
+    Returns
+    -------
+    float
+        :math:`M=\|A_1\|^3(\frac{3\sqrt2}8\|A_2\|^2+\frac{5\sqrt2}4\sup\|\bar q\|_\infty)`. For the
+        supremum stands :math:`\max_{i,k}\|A_2(e_i-e_k)\|\,\|c\|` with a residual c of norm at most
+        :math:`\max_k\|A_2e_k\|+\|b\|` everywhere, and in the ball at most its norm at the center
+        and :math:`\frac12\|A_2\|\|A_1\|` times the radius.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `problem` is not a two-layer regression or has another unit, `radius` is not positive,
+        or `center` not a point of its space.
+
+    Examples
+    --------
+    >>> from lib.problems.softmax_calculus import hessian_lipschitz_bound, sigmoid_example
+    >>> round(hessian_lipschitz_bound(sigmoid_example()), 3)
+    4.066
+
+    Notes
+    -----
+    We derive it; polynomial in the norms, no exponentials. The true constant is far smaller (0.101
+    in the example with :math:`w^2=0.1`). Used in "Local means local".
+    """
+    data = _data(problem)
+    if data.unit != "identity":
+        raise ValueError(
+            f"problem must have the unit 'identity', for which the bound is; got {data.unit!r}"
+        )
+    if radius != math.inf:
+        check.positive(radius, "radius")
+    center = np.zeros(problem.dimension) if center is None else center
+    first, second = _norm(data.rows), _norm(data.A2)
+    nearby = np.linalg.norm(data.layers(center).residual)
+    if first * second > 0.0:
+        nearby += 0.5 * first * second * radius
+    largest = _diameter(data.A2) * min(nearby, _largest_residual(data))
+    return float(first**3 * math.sqrt(2.0) * (0.375 * second**2 + 1.25 * largest))
+
+
+def family_lipschitz_bound(n, R):
+    r"""Return the decimal logarithm of :math:`n^{1.5}e^{30R^2}`.
+
+    The papers on softmax regression prove bounds of this type for the Lipschitz constant of the
+    Hessian, where R bounds the norms of the matrices; the numbers in it are an illustration, not
+    a quotation.
+
+    Parameters
+    ----------
+    n : int
+        Number of outcomes, at least 1.
+    R : float
+        Bound of the norms, at least 0.
+
+    Returns
+    -------
+    float
+        The logarithm to base 10; the number itself would overflow from about R = 5 on.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `n` is not a whole number of at least 1 or `R` is negative.
+
+    Examples
+    --------
+    >>> from lib.problems.softmax_calculus import family_lipschitz_bound
+    >>> [round(family_lipschitz_bound(20, R), 1) for R in (0.5, 1, 2, 3, 4)]
+    [5.2, 15.0, 54.1, 119.2, 210.4]
+
+    Notes
+    -----
+    Used in "Local means local".
+    """
+    n = check.integer(n, "n", low=1)
+    R = check.number(R, "R", low=0.0)
+    return 1.5 * math.log10(n) + 30.0 * R**2 / math.log(10.0)
+
+
+def activation_radius(problem, x):
+    r"""Return the radius of a ball in which no output changes its sign.
+
+    Parameters
+    ----------
+    problem : Problem
+        Made by `two_layer_regression`; the radius is of interest for the unit "relu".
+    x : array_like, shape (d,)
+        Center of the ball.
+
+    Returns
+    -------
+    float
+        :math:`\min_j|z_j(x)|/(\frac12\|a_j\|\|A_1\|)`, :math:`a_j` row j of :math:`A_2`; rows that
+        are zero do not count.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `problem` is not a two-layer regression, or `x` not a point of its space.
+
+    Examples
+    --------
+    >>> from lib.problems.softmax_calculus import activation_radius, sigmoid_example
+    >>> activation_radius(sigmoid_example(), [0.0])
+    1.0
+
+    Notes
+    -----
+    We derive it, from :math:`\|J\|\le\frac12`: inside the ball a regression with ReLU is smooth.
+    Used in "A two-layer regression, differentiated by hand".
+    """
+    data = _data(problem)
+    z = data.layers(x).z
+    slopes = 0.5 * np.linalg.norm(data.A2, axis=1) * _norm(data.rows)
+    moving = slopes > 0.0
+    return float((np.abs(z[moving]) / slopes[moving]).min(initial=math.inf))
+
+
+def kink_jump(problem, x, j):
+    r"""Return the jump of the gradient where output j of a regression with ReLU crosses zero.
+
+    Parameters
+    ----------
+    problem : Problem
+        Made by `two_layer_regression` with the unit "relu".
+    x : array_like, shape (d,)
+        A point of the kink :math:`z_j(x)=0`. That it is one is not checked: at other points it is
+        the jump the kink would have.
+    j : int
+        Number of the output, 0 to r - 1.
+
+    Returns
+    -------
+    ndarray, shape (d,)
+        Gradient on the side :math:`z_j>0` minus gradient on the side :math:`z_j<0`, which is
+        :math:`-b_jA_1^\top Ja_j`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `problem` is not a two-layer regression with ReLU, `x` not a point of its space, or `j`
+        not the number of an output.
+
+    Examples
+    --------
+    >>> import math
+    >>> from lib.problems import two_layer_regression
+    >>> from lib.problems.softmax_calculus import kink_jump
+    >>> problem = two_layer_regression(
+    ...     [[1.0], [0.0]], [[1.0, -2.0]], [1.0], weights=0.6**0.5, unit="relu"
+    ... )
+    >>> kink_jump(problem, [math.log(2.0)], 0).round(12).tolist()
+    [-0.666666666667]
+
+    Notes
+    -----
+    We derive it. Used in "A two-layer regression, differentiated by hand".
+    """
+    data = _data(problem)
+    if data.unit != "relu":
+        raise ValueError(f"problem must have the unit 'relu', which has kinks; got {data.unit!r}")
+    j = check.integer(j, "j", low=0, high=data.b.size - 1)
+    at = data.layers(x)
+    return -data.b[j] * (data.rows.T @ (at.f * (data.A2[j] - at.z[j])))
+
+
+def bernstein_samples(d, eps0, delta):
+    r"""Return how many rows, drawn by leverage scores, the matrix Bernstein inequality asks for.
+
+    Parameters
+    ----------
+    d : int
+        Number of columns, at least 1.
+    eps0 : float
+        Wanted accuracy, above 0 and below 1.
+    delta : float
+        Allowed probability of failure, above 0 and below 1.
+
+    Returns
+    -------
+    int
+        :math:`\lceil2d(1+\varepsilon_0/3)\,\varepsilon_0^{-2}\ln(2d/\delta)\rceil`: with that many
+        rows, drawn with replacement, :math:`(1-\varepsilon_0)H\preceq\tilde H\preceq
+        (1+\varepsilon_0)H` holds with probability at least :math:`1-\delta`, where
+        :math:`H=A^\top DA` is the matrix whose rows are drawn.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has the wrong type or range.
+
+    Examples
+    --------
+    >>> from lib.problems.softmax_calculus import bernstein_samples
+    >>> [bernstein_samples(10, eps0, 0.01) for eps0 in (0.01, 0.1, 0.5)]
+    [1525248, 15709, 710]
+
+    Notes
+    -----
+    We derive it. Used in "How much Hessian is enough".
+    """
+    d = check.integer(d, "d", low=1)
+    eps0 = check.number(eps0, "eps0", low=0.0, high=1.0, open_low=True, open_high=True)
+    delta = check.number(delta, "delta", low=0.0, high=1.0, open_low=True, open_high=True)
+    return math.ceil(2.0 * d * (1.0 + eps0 / 3.0) / eps0**2 * math.log(2.0 * d / delta))
+
+
+def sigmoid_example(b=1.0, weight=0.1**0.5):
+    r"""The smallest two-layer regression, :math:`\frac12(\sigma(x)-b)^2+\frac12w^2x^2`.
+
+    Parameters
+    ----------
+    b : float
+        The target.
+    weight : float
+        The weight w, not squared, not negative.
+
+    Returns
+    -------
+    Problem
+        A `two_layer_regression` with n = 2, d = 1, one output, :math:`A_1=(1,0)^\top`,
+        :math:`A_2=(1,0)` and the unit "identity".
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `b` is not a finite number, or `weight` not one that is not negative.
+
+    Examples
+    --------
+    >>> from lib import optimizers
+    >>> from lib.problems.softmax_calculus import sigmoid_example
+    >>> run = optimizers.gradient_descent(sigmoid_example(), [0.0], learning_rate=3.0)
+    >>> run.x.round(6).tolist()
+    [0.720543]
+
+    Notes
+    -----
+    For b = 1 it is convex exactly if :math:`w^2\ge0.0601022`, by the curvature where
+    :math:`\sigma=(9-\sqrt{33})/24`. Used in "A two-layer regression, differentiated by hand" and
+    "Local means local".
+    """
+    target = check.number(b, "b")
+    weight = check.number(weight, "weight", low=0.0)
+    return two_layer_regression([[1.0], [0.0]], [[1.0, 0.0]], [target], weight, "identity")
+
+
+def _data(problem):
+    """Return the arrays of a two-layer regression."""
+    data = getattr(problem, "data", None)
+    if not isinstance(problem, Problem) or not isinstance(data, TwoLayerData):
+        raise TypeError(
+            "problem must be a two-layer regression (see lib.problems.two_layer_regression); "
+            f"got {problem.name if isinstance(problem, Problem) else type(problem).__name__}"
+        )
+    return data
+
+
+def _probabilities(f):
+    f = check.vector(f, "f")
+    if f.min() < 0.0 or abs(f.sum() - 1.0) > 1e-8:
+        raise ValueError(
+            f"f must hold probabilities, not negative and with the sum 1; got the sum {f.sum():g} "
+            f"and the least entry {f.min():g}"
+        )
+    return f
+
+
+def _centred(f, q):
+    """Return `f` and `q` less its mean under `f`."""
+    f = _probabilities(f)
+    centred = check.point(q, f.size, "q")
+    for _ in range(2):  # the second time for what rounding left where q is nearly constant
+        centred = centred - f @ centred
+    return f, centred
+
+
+def _norm(matrix):
+    dense = matrix.toarray() if hasattr(matrix, "toarray") else matrix
+    return float(np.linalg.norm(dense, 2))
+
+
+def _enough(data, largest, concave, l):  # noqa: E741
+    """Return the sufficient squared weight for these bounds of qbar and of the concave bend."""
+    l = check.number(l, "l", low=0.0)  # noqa: E741
+    _, least = data.singular_values()
+    return float(0.25 * largest + 0.25 * _norm(data.A2) ** 2 * concave + l / least**2)
+
+
+def _diameter(A2):
+    """Return the largest distance of two columns."""
+    columns = A2.T
+    squares = (np.square(columns[i:] - columns[i]).sum(axis=1).max() for i in range(len(columns)))
+    return math.sqrt(max(squares))
+
+
+def _largest_residual(data):
+    """Return a bound of the norm of the residual for all x."""
+    offset = math.sqrt(data.b.size) * math.log(2.0) / data.beta if data.unit == "softplus" else 0.0
+    outputs = np.linalg.norm(data.A2, axis=0).max() + offset
+    return float(outputs + np.linalg.norm(data.b))
+
+
+def _deepest_bend(unit, target, beta):
+    """Return the supremum over z of the negative part of phi'^2 + (phi - target) phi''."""
+    if unit == "softplus":
+        # phi > 0 and s = phi' leave s^2 - target beta s (1 - s), a parabola in s.
+        t = max(0.0, beta * target)
+        return t * t / (4.0 * (1.0 + t))
+    if unit == "tanh":
+        # A polynomial in t = phi: (1 - t^2)(1 - 3 t^2 + 2 target t).
+        bend = np.polynomial.Polynomial([1.0, 2.0 * target, -4.0, -2.0 * target, 3.0])
+        ends = np.append(bend.deriv().roots().real, 0.0)
+        return max(0.0, -float(bend(np.clip(ends, -1.0, 1.0)).min()))
+    return 0.0
