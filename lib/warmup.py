@@ -1,10 +1,11 @@
 """Compile every kernel ahead and leave it in numba's disk cache.
 
-``python -m lib.warmup`` does so for all problems of the catalogue, with every optimizer,
-classification and ensemble; it takes a minute or two. ``python -m lib.warmup double_well``
-does it for one problem, in some ten seconds; several names may follow each other. A later
-process finds the kernels and compiles nothing, whatever the parameters, starts and learning
-rates.
+``python -m lib.warmup`` does so for the problems that the book's pages are about, with the
+methods these pages use, classification and ensembles; it takes a minute or two.
+``python -m lib.warmup rosenbrock`` does it for one problem of the catalogue, in some ten seconds;
+several names may follow each other. A later process finds the kernels and compiles nothing,
+whatever the parameters, starts and learning rates. What is not warmed up compiles when it is first
+used, in a second or two, and is then in the cache too.
 """
 
 import argparse
@@ -14,11 +15,25 @@ import numpy as np
 
 from lib import _jit, curvature, ensembles, optimizers, problems
 
+# What the pages of the book use; a page that uses more adds it here.
+PAGES = (
+    "quadratic_saddle",
+    "double_well",
+    "egg_carton",
+    "curved_saddle",
+    "step_size_counterexample",
+    "degenerate_saddle",
+    "monkey_saddle",
+    "saddle_ladder",
+    "saddle_line",
+)
+METHODS = ("gradient_descent", "perturbed_gradient_descent", "proximal_point")
+
 KERNELS = ("value_kernel", "gradient_kernel", "hvp_kernel")
 
 
 def warm(problem):
-    """Call once everything that compiles a kernel for `problem`, with as little work as possible.
+    """Call once what the pages do with a problem, with as little work as possible.
 
     Parameters
     ----------
@@ -28,8 +43,8 @@ def warm(problem):
     x = np.full(problem.dimension, 0.1)
     problem.value(x)
     curvature.classify(problem, x)
-    for optimizer in optimizers.METHODS.values():
-        optimizer(problem, x, learning_rate=1e-3, max_iter=1)
+    for method in METHODS:
+        optimizers.minimize(problem, x, method, learning_rate=1e-3, max_iter=1)
     optimizers.inverse_gradient_map(problem, x, 1e-3)
     ensembles.run_many(problem, [x], max_iter=1)
     ensembles.escape_times(problem, [x], max_iter=1)
@@ -45,19 +60,21 @@ def warm(problem):
 def count(warmed):
     """Count the kernels that `warmed` problems use, and those of them that were compiled now."""
     kernels = {getattr(problem, name) for problem in warmed for name in KERNELS}
-    kernels |= set(_jit._stamped.values())
+    kernels |= {kernel for kernel in _jit._stamped.values() if kernel.signatures}
     return len(kernels), sum(any(kernel.stats.cache_misses.values()) for kernel in kernels)
 
 
 def main(arguments=None):
-    """Warm up the problems named on the command line, or all of them, and say what was done."""
+    """Warm up the problems named on the command line, or the pages', and say what was done."""
     parser = argparse.ArgumentParser(
         prog="python -m lib.warmup",
         description="Compile every kernel ahead and leave it in numba's disk cache.",
     )
     catalogue = ", ".join(problems.CATALOGUE)
-    parser.add_argument("problem", nargs="*", help=f"one of {catalogue}; default: all of them")
-    names = parser.parse_args(arguments).problem or list(problems.CATALOGUE)
+    parser.add_argument(
+        "problem", nargs="*", help=f"one of {catalogue}; default: {', '.join(PAGES)}"
+    )
+    names = parser.parse_args(arguments).problem or PAGES
     for name in names:
         if name not in problems.CATALOGUE:
             parser.error(f"problem must be one of {catalogue}; got {name!r}")

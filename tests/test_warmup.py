@@ -17,7 +17,8 @@ from numba.core import event
 with event.install_recorder("numba:compile") as recorder:
     from lib import curvature, ensembles, optimizers, problems
     well = problems.double_well(0.4)
-    for method in optimizers.METHODS:
+    from lib.warmup import METHODS
+    for method in METHODS:
         optimizers.minimize(well, [0.4, 0.3], method, learning_rate=0.05)
     optimizers.inverse_gradient_map(well, [0.1, 0.1], 0.1)
     curvature.classify(well, well.critical_points[1].x)
@@ -82,9 +83,9 @@ def test_unknown_problem_is_named(capsys):
     assert "got 'banana'" in message
 
 
-def test_all_problems_by_default(monkeypatch, capsys):
+def test_the_problems_of_the_pages_by_default(monkeypatch, capsys):
     warmed = []
     monkeypatch.setattr(warmup, "warm", warmed.append)
     warmup.main([])
-    assert [p.name for p in warmed] == [make().name for make in problems.CATALOGUE.values()]
+    assert [p.name for p in warmed] == [problems.CATALOGUE[name]().name for name in warmup.PAGES]
     assert "kernels ready" in capsys.readouterr().out

@@ -47,7 +47,7 @@ def backtracking_gradient_descent(
     --------
     >>> from lib import optimizers, problems
     >>> run = optimizers.backtracking_gradient_descent(problems.double_well(), [0.0, 9.0])
-    >>> run.status, run.n_iter < 20
+    >>> run.status, run.n_iter < 30
     ('converged', True)
 
     Notes

@@ -140,7 +140,7 @@ def jin_parameters(
     >>> from lib import optimizers
     >>> theory = optimizers.jin_parameters(41.94, 30.17, 0.1, dimension=20, gap=1.5)
     >>> f"{theory['radius']:.1e}", theory["perturbation_interval"]
-    ('1.3e-06', 1017)
+    ('1.3e-06', 1018)
 
     Notes
     -----
