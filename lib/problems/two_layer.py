@@ -705,7 +705,7 @@ def two_layer_data(
     curvature_ratio : float, optional
         Curvature of the data relative to that of the regularizer with the weight `weight`, at
         x = 0 and for the identity unit: the largest of the eigenvalues
-        :meth:`TwoLayerData.relative_curvature` in absolute value. :math:`A_2` and b are scaled
+        ``TwoLayerData.relative_curvature`` in absolute value. :math:`A_2` and b are scaled
         together to reach it. Below 1 the Hessian there is positive definite; softplus, with slope
         1/2 at 0, has half to three quarters of it. Default: no scaling, and for large n then
         hardly anything but the regularizer (about 1e-5 with n = 3000, d = 10).
@@ -713,9 +713,9 @@ def two_layer_data(
         Whether the second layer follows the rows: entry (j, i) of :math:`A_2` is then
         :math:`2-g_i^2` plus 0.3 times a normal number, with :math:`g_i` the component of row i
         along a direction drawn at random. The curvatures of the rows then add up along that
-        direction, and the weights of :meth:`TwoLayerData.parts` stay positive at 0 for ratios up
+        direction, and the weights of ``TwoLayerData.parts`` stay positive at 0 for ratios up
         to about 1. Without it they average out: single weights are negative long before the ratio
-        is of order one, and :meth:`TwoLayerData.root` does not exist.
+        is of order one, and ``TwoLayerData.root`` does not exist.
     weight : float
         The weight that `curvature_ratio` refers to, positive.
     norms : tuple of three floats
