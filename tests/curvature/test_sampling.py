@@ -243,6 +243,19 @@ def test_inclusion_without_replacement_follows_the_scheme():
     assert (every[~free] * scale[0] >= 1.0 - 1e-12).all()
 
 
+def test_systematic_samples_start_and_lie_anywhere():
+    source = np.random.default_rng(3)
+
+    def draw(squares, count):
+        A = np.sqrt(np.array(squares))[:, None]
+        return tuple(sample_rows(A, None, count, "row_norm", source, replacement=False).indices)
+
+    singles = [draw([2.0, 1.0, 1.0], 1) for _ in range(2000)]
+    assert singles.count((0,)) / 2000 == pytest.approx(0.5, abs=5 * 0.5 / np.sqrt(2000))
+    pairs = [draw([1.0, 1.0, 1.0, 1.0], 2) for _ in range(600)]
+    assert all(pairs.count((i, j)) > 50 for i in range(4) for j in range(i + 1, 4))
+
+
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_all_rows_without_replacement_are_exact(scheme):
     A = rows_of(100, 4, tail=1.5)

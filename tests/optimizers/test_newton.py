@@ -163,10 +163,9 @@ def test_damped_steps_are_the_first_that_satisfy_armijo():
 
 def test_rounding_does_not_stop_a_damped_run():
     """Near the minimizer the value cannot fall any more; the gradient still can."""
-    run = newton(WELL, [0.7, 1.9], damping=True, tol=1e-15)
-    assert run.gradient_norm < 1e-13
-    assert run.status in ("converged", "line_search_failed")
-    assert (run.trace["step_size"][-2:] == 1.0).all()
+    starts = np.random.default_rng(5).uniform(-3.0, 3.0, (300, 2))
+    runs = run_many(WELL, starts, method="newton", damping=True, tol=1e-14)
+    assert (runs.status == "converged").all()
 
 
 # --- where the Hessian is not positive definite ---------------------------------------------
@@ -241,9 +240,10 @@ def test_hessians_that_no_multiple_of_the_identity_helps():
 
 def test_nearly_singular_is_not_positive_definite():
     """Rounding errors may leave a tiny positive pivot in a singular matrix."""
-    a = np.random.default_rng(0).standard_normal((2, 6))
-    run = newton(mixed(a.T @ a), np.ones(6), indefinite="stop")
-    assert run.status == "breakdown"
+    for seed in range(30):
+        a = np.random.default_rng(seed).standard_normal((2, 6))
+        run = newton(mixed(a.T @ a), np.ones(6), indefinite="stop")
+        assert run.status == "breakdown"
     spread = np.diag([1.0, 1e-12])
     assert newton(mixed(spread), [1.0, 1.0], indefinite="stop", tol=1e-20).status == "converged"
 
