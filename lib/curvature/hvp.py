@@ -1,13 +1,13 @@
 """Hessian-vector products three ways: analytic, by differences of gradients, by a complex step."""
 
-import math
 import warnings
 
 import numpy as np
 
 from lib import _jit
 from lib import _validation as check
-from lib._jit import Slot, kernel, row, stamp
+from lib._jit import Slot, row, stamp
+from lib._vectors import norm
 from lib.problems import Problem
 
 gradient = Slot("gradient")
@@ -277,30 +277,14 @@ def _try_complex(problem, x):
     require_real(problem, "gradient", out)
 
 
-@kernel
-def length(v):
-    """Return the Euclidean norm, also where squares of the entries leave the floating range."""
-    largest = 0.0
-    total = 0.0
-    for i in range(v.size):
-        largest = max(largest, abs(v[i]))
-        total += abs(v[i])
-    if largest == 0.0 or total != total:
-        return total
-    squares = 0.0
-    for i in range(v.size):
-        squares += (v[i] / largest) * (v[i] / largest)
-    return largest * math.sqrt(squares)
-
-
 def _central(x, v, p, out, step, work):
     d = x.size
-    size = length(v)
+    size = norm(v)
     if size == 0.0:
         for i in range(d):
             out[i] = 0.0
         return
-    h = step if step > 0.0 else CENTRAL * (1.0 + length(x))
+    h = step if step > 0.0 else CENTRAL * (1.0 + norm(x))
     for i in range(d):
         work[0, i] = x[i] - h * (v[i] / size)
     gradient(row(work, 0), p, row(work, 1))
@@ -314,12 +298,12 @@ def _central(x, v, p, out, step, work):
 
 def _forward(x, v, p, out, step, work):
     d = x.size
-    size = length(v)
+    size = norm(v)
     if size == 0.0:
         for i in range(d):
             out[i] = 0.0
         return
-    h = step if step > 0.0 else FORWARD * (1.0 + length(x))
+    h = step if step > 0.0 else FORWARD * (1.0 + norm(x))
     for i in range(d):
         work[0, i] = x[i]
     gradient(row(work, 0), p, row(work, 1))
@@ -333,7 +317,7 @@ def _forward(x, v, p, out, step, work):
 
 def _complex_step(x, v, p, out, step, work):
     d = x.size
-    size = length(v)
+    size = norm(v)
     if size == 0.0:
         for i in range(d):
             out[i] = 0.0

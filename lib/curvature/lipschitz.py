@@ -6,7 +6,8 @@ import numpy as np
 from scipy.linalg import eigh_tridiagonal
 
 from lib import _validation as check
-from lib.curvature.hvp import CENTRAL, generator, length, product_at
+from lib._vectors import norm
+from lib.curvature.hvp import CENTRAL, generator, product_at
 from lib.curvature.spectrum import tridiagonal
 from lib.problems import Problem
 
@@ -127,7 +128,7 @@ def hessian_lipschitz(problem, points, n_directions=3, n_rounds=3, step=None, se
     rng = generator(seed)
     largest = 0.0
     for x in points:
-        h = CENTRAL * (1.0 + length(x)) if size is None else size
+        h = CENTRAL * (1.0 + norm(x)) if size is None else size
         for u in rng.standard_normal((count, problem.dimension)):
             for _ in range(rounds):
                 u = u / np.linalg.norm(u)

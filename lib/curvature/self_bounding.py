@@ -6,7 +6,8 @@ import numpy as np
 
 from lib import _validation as check
 from lib._jit import Slot, row, stamp
-from lib.curvature.hvp import CENTRAL, length
+from lib._vectors import norm
+from lib.curvature.hvp import CENTRAL
 from lib.problems import Problem
 from lib.problems.generalized import l0_l1_rho
 
@@ -228,12 +229,12 @@ def _measure(points, p, directions, values, slopes, hessians, thirds):
         x = row(points, i)
         values[i] = value(x, p)
         gradient(x, p, out)
-        slopes[i] = length(out)
+        slopes[i] = norm(out)
         for k in range(d):
             for j in range(d):
                 last[j] = 1.0 if j == k else 0.0
             hvp(x, last, p, row(hessians, i * d + k))
-        h = CENTRAL * (1.0 + length(x))
+        h = CENTRAL * (1.0 + norm(x))
         thirds[i] = 0.0
         for start in range(directions.shape[0]):
             for j in range(d):
@@ -249,7 +250,7 @@ def _measure(points, p, directions, values, slopes, hessians, thirds):
                     hvp(shifted, last, p, out)
                     for j in range(d):
                         ahead[j] += side * out[j] / (2.0 * h)
-                size = length(ahead)
+                size = norm(ahead)
                 if not size > best * (1.0 + SETTLED):
                     if not size <= best:
                         best = size

@@ -25,6 +25,7 @@ The loop is resumable: it returns RUNNING when `until` steps have been made.
 import numpy as np
 
 from lib._jit import Slot, bare, inlined, kernel
+from lib._vectors import norm
 from lib.optimizers._steps import (
     BUDGET,
     CONVERGED,
@@ -33,7 +34,6 @@ from lib.optimizers._steps import (
     REWIND,
     RUNNING,
     inside,
-    norm,
 )
 
 value = Slot("value")

@@ -8,10 +8,11 @@ import numpy as np
 from lib import _random as random
 from lib import _validation as check
 from lib._jit import Slot, kernel, row, stamp
+from lib._vectors import norm
 from lib.optimizers._drive import N_GRADIENT, N_HVP, N_SAMPLE, N_SAMPLE_HVP
 from lib.optimizers._line_search import searches
 from lib.optimizers._method import LAZY_TOL, Plan, optimizer
-from lib.optimizers._steps import BREAKDOWN, LINE_SEARCH_FAILED, RUNNING, norm
+from lib.optimizers._steps import BREAKDOWN, LINE_SEARCH_FAILED, RUNNING
 
 gradient = Slot("gradient")
 hvp = Slot("hvp")

@@ -20,9 +20,9 @@ STEP, SHIFT, DECREMENT = range(3)
 CHOICES = ("solve", "regularize", "stop")
 SOLVE, REGULARIZE, STOP = range(3)
 
-PIVOT = 1e-15  # pivots up to d times this, relative to the diagonal, may be rounding errors
+PIVOT = 1e-14  # pivots up to d times this, relative to the diagonal, may be rounding errors
 FIRST_SHIFT = 1e-3  # first multiple of the identity to try, relative to the Frobenius norm
-ROUNDING = 1e-15  # by so much, relatively, an accepted value may be higher: it is not known better
+ROUNDING = 1e-14  # by so much, relatively, an accepted value may be higher: it is not known better
 
 
 @optimizer()

@@ -7,6 +7,7 @@ import numpy as np
 
 from lib import _validation as check
 from lib._jit import Slot, absolute, exp, inlined, kernel, log1p, stamp
+from lib._vectors import add, dot
 from lib.problems.base import Problem, critical_point, frozen
 
 loss = Slot("loss")
@@ -142,27 +143,12 @@ RIDGE = (_ridge, _ridge_slope, _ridge_bend)
 # --- a loss of one number a row -------------------------------------------------------------
 
 
-@inlined
-def _dot(a, x):
-    total = 0.0
-    for j in range(a.size):
-        total += a[j] * x[j]
-    return total
-
-
-@inlined
-def _add(scale, a, out):
-    """Add `scale` times `a` to `out`."""
-    for j in range(a.size):
-        out[j] += scale * a[j]
-
-
 def _loss_value(x, a, y, work):
-    return loss(_dot(a, x), y)
+    return loss(dot(a, x), y)
 
 
 def _loss_gradient(x, a, y, share, work, out):
-    _add(share * slope(_dot(a, x), y), a, out)
+    add(share * slope(dot(a, x), y), a, out)
 
 
 def _loss_hvp(x, v, a, y, share, work, out):
@@ -171,7 +157,7 @@ def _loss_hvp(x, v, a, y, share, work, out):
     for j in range(a.size):
         z += a[j] * x[j]
         u += a[j] * v[j]
-    _add(share * bend(z, y) * u, a, out)
+    add(share * bend(z, y) * u, a, out)
 
 
 def _curvatures(x, p, weights, diagonal):
@@ -181,7 +167,7 @@ def _curvatures(x, p, weights, diagonal):
         diagonal[j] = penalty_bend(x[j], p[3])
     for i in range(n):
         a, y = _sample(p, i)
-        weights[i] = bend(_dot(a, x), y) / n
+        weights[i] = bend(dot(a, x), y) / n
 
 
 @dataclass(frozen=True, eq=False)
@@ -513,7 +499,7 @@ def _scores(x, a, work):
     best = work.size // 2 - 1
     work[best] = 0.0
     for c in range(work.size // 2 - 1):
-        score = _dot(a, x[c * d : (c + 1) * d])
+        score = dot(a, x[c * d : (c + 1) * d])
         work[c] = score
         if score.real > work[best].real:
             best = c
@@ -555,7 +541,7 @@ def _softmax_gradient(x, a, y, share, work, out):
             wrong += work[c]
     work[label] = -wrong  # the probability minus 1, without cancellation
     for c in range(work.size // 2 - 1):
-        _add(share * work[c], a, out[c * d : (c + 1) * d])
+        add(share * work[c], a, out[c * d : (c + 1) * d])
 
 
 @inlined
@@ -565,11 +551,11 @@ def _softmax_hvp(x, v, a, y, share, work, out):
     _softmax(x, a, work)
     mean = 0.0
     for c in range(classes - 1):
-        turn = _dot(a, v[c * d : (c + 1) * d])
+        turn = dot(a, v[c * d : (c + 1) * d])
         work[classes + c] = turn
         mean += work[c] * turn
     for c in range(classes - 1):
-        _add(share * work[c] * (work[classes + c] - mean), a, out[c * d : (c + 1) * d])
+        add(share * work[c] * (work[classes + c] - mean), a, out[c * d : (c + 1) * d])
 
 
 @dataclass(frozen=True, eq=False)

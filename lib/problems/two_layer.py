@@ -7,6 +7,8 @@ import numpy as np
 
 from lib import _validation as check
 from lib._jit import Slot, exp, inlined, kernel, log1p, row, stamp, tanh
+from lib._vectors import add as plain_add
+from lib._vectors import dot as plain_dot
 from lib.problems.base import Problem, frozen
 
 UNITS = ("identity", "relu", "softplus", "tanh")
@@ -33,29 +35,14 @@ def _dense(p, start):
 
 @inlined
 def _dense_dot(rows, i, x):
-    """Return row i of A1 times `x`; four running sums, because one would wait for each addition."""
-    a = row(rows, i)
-    whole = x.size - x.size % 4
-    first = 0.0
-    second = 0.0
-    third = 0.0
-    fourth = 0.0
-    for k in range(0, whole, 4):
-        first += a[k] * x[k]
-        second += a[k + 1] * x[k + 1]
-        third += a[k + 2] * x[k + 2]
-        fourth += a[k + 3] * x[k + 3]
-    for k in range(whole, x.size):
-        first += a[k] * x[k]
-    return (first + second) + (third + fourth)
+    """Return row i of A1 times `x`."""
+    return plain_dot(row(rows, i), x)
 
 
 @inlined
 def _dense_add(rows, i, scale, out):
     """Add `scale` times row i of A1 to `out`."""
-    a = row(rows, i)
-    for k in range(out.size):
-        out[k] += scale * a[k]
+    plain_add(scale, row(rows, i), out)
 
 
 @inlined

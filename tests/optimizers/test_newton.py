@@ -145,7 +145,7 @@ def test_damping_makes_the_root_converge_from_everywhere():
         run = newton(ROOT, [x0], damping=True)
         assert run.status == "converged"
         assert abs(run.x[0]) < 1e-7
-        assert (np.diff(run.values) <= 1e-15 * run.values[:-1]).all()
+        assert (np.diff(run.values) <= 1e-14 * run.values[:-1]).all()
         assert run.trace["step_size"][1] < 1.0
         assert run.trace["step_size"][-1] == 1.0
 
@@ -157,14 +157,18 @@ def test_damped_steps_are_the_first_that_satisfy_armijo():
         s = -g / ROOT.hessian(x)[0, 0]
         assert ahead == pytest.approx(x + step * s)
         trials = 0.6 ** np.arange(60)
-        ok = [ROOT.value(x + a * s) <= f + 0.3 * a * (g @ s) + 1e-15 * f for a in trials]
+        ok = [ROOT.value(x + a * s) <= f + 0.3 * a * (g @ s) + 1e-14 * f for a in trials]
         assert step == pytest.approx(trials[ok.index(True)])
 
 
 def test_rounding_does_not_stop_a_damped_run():
-    """Near the minimizer the value cannot fall any more; the gradient still can."""
-    starts = np.random.default_rng(5).uniform(-3.0, 3.0, (300, 2))
-    runs = run_many(WELL, starts, method="newton", damping=True, tol=1e-14)
+    """Near the minimizer the value cannot be seen to fall any more, but the gradient can.
+
+    Without an allowance for it, half of these runs go on in ever shorter steps.
+    """
+    starts = np.random.default_rng(0).uniform(-3.0, 3.0, (60, 8))
+    problem = mixed(symmetric(8, 7), q=1.0)
+    runs = run_many(problem, starts, method="newton", damping=True, tol=1e-12, max_iter=60)
     assert (runs.status == "converged").all()
 
 
@@ -241,8 +245,8 @@ def test_hessians_that_no_multiple_of_the_identity_helps():
 def test_nearly_singular_is_not_positive_definite():
     """Rounding errors may leave a tiny positive pivot in a singular matrix."""
     for seed in range(30):
-        a = np.random.default_rng(seed).standard_normal((2, 6))
-        run = newton(mixed(a.T @ a), np.ones(6), indefinite="stop")
+        a = np.random.default_rng(seed).standard_normal((2, 3))
+        run = newton(mixed(a.T @ a), np.ones(3), indefinite="stop")
         assert run.status == "breakdown"
     spread = np.diag([1.0, 1e-12])
     assert newton(mixed(spread), [1.0, 1.0], indefinite="stop", tol=1e-20).status == "converged"
