@@ -115,11 +115,13 @@ def approximate_newton(
 
     Examples
     --------
-    >>> from lib import problems
-    >>> from lib.optimizers.approximate_newton import approximate_newton
-    >>> run = approximate_newton(problems.double_well(), [1.0, 0.4], "exact", damping=True)
-    >>> run.status, run.x.round(6).tolist()
-    ('converged', [0.0, 1.0])
+    >>> import numpy as np
+    >>> from lib import optimizers, problems
+    >>> A = np.random.default_rng(1).standard_normal((500, 3))
+    >>> data = problems.least_squares(A, A @ [1.0, 2.0, 3.0])
+    >>> run = optimizers.approximate_newton(data, [0.0, 0.0, 0.0], n_samples=100)
+    >>> run.status, run.x.round(6).tolist(), int(run.trace["rows"][1]) <= 100
+    ('converged', [1.0, 2.0, 3.0], True)
 
     Notes
     -----

@@ -67,24 +67,27 @@ def newton(
     --------
     Newton's method does not tell a saddle from a minimizer; the safeguards do:
 
-    >>> from lib import problems
-    >>> from lib.optimizers.newton import newton
-    >>> newton(problems.double_well(), [1.0, 0.4]).x.round(6).tolist()
+    >>> from lib import optimizers, problems
+    >>> well = problems.double_well()
+    >>> optimizers.newton(well, [1.0, 0.4]).x.round(6).tolist()
     [0.0, 0.0]
-    >>> newton(problems.double_well(), [1.0, 0.4], damping=True).x.round(6).tolist()
+    >>> optimizers.newton(well, [1.0, 0.4], damping=True).x.round(6).tolist()
     [0.0, 1.0]
 
     Notes
     -----
     The Hessian is formed by d Hessian-vector products a step, and factorized by Cholesky's method
     or, where that fails and the equation is solved all the same, by elimination with row
-    pivoting: for up to some hundred coordinates. The trace holds, of the step that led to each
-    iterate, "step_size" :math:`\alpha`, "shift" (the multiple of the identity that was added,
-    r included) and "decrement" :math:`\sqrt{-\langle\nabla f,s\rangle}` for the undamped step s,
-    the length of s in the norm of the matrix; it is NaN where s does not lead downhill. Status
-    "breakdown" also means that the matrix is singular or not finite, "line_search_failed" also
-    that s does not lead downhill. An accepted value may exceed Armijo's bound by the rounding
-    error of the value. Used in "How much Hessian is enough" and "Local means local".
+    pivoting: for up to some hundred coordinates. A pivot of Cholesky's method that is below
+    :math:`10^{-14}d` of the diagonal entry counts as not positive.
+
+    The trace holds, of the step that led to each iterate, "step_size" :math:`\alpha`, "shift" (the
+    multiple of the identity that was added, r included) and "decrement"
+    :math:`\sqrt{-\langle\nabla f,s\rangle}` for the undamped step s, the length of s in the norm
+    of the matrix; it is NaN where s does not lead downhill. Status "breakdown" also means that the
+    matrix is singular or not finite, "line_search_failed" also that s does not lead downhill. An
+    accepted value may exceed Armijo's bound by :math:`10^{-14}` of its size, because it is not
+    known better. Used in "How much Hessian is enough" and "Local means local".
     """
     damped = check.flag(damping, "damping")
     if indefinite is None:

@@ -114,6 +114,13 @@ def test_hadamard_mixtures_are_those_of_scipy(n, d):
     np.testing.assert_allclose(found, S @ R, rtol=1e-9, atol=1e-12)
 
 
+def test_signs_spread_what_the_hadamard_matrix_would_gather():
+    """Without them all of a constant column would be in a single mixture."""
+    for seed in range(20):
+        found = hadamard_sketch(np.ones((64, 1)), 16, seed)
+        assert 0.2 < (found**2).sum() / 64 < 2.5
+
+
 def test_hadamard_keeps_different_mixtures():
     S = matrix_of("hadamard", 100, 50, seed=1)
     np.testing.assert_allclose(np.abs(S), 1 / np.sqrt(50), rtol=1e-12)

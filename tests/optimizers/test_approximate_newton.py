@@ -159,7 +159,7 @@ def test_contraction_of_leverage_sampling(tail, m):
     """The typical factor a step is sqrt((d - 1) / m), for normal and for heavy rows."""
     factors = []
     for seed in range(4):
-        problem, H, _ = quadratic(rows_of(tail=tail, seed=seed))
+        problem, H, _ = quadratic(rows_of(1000, tail=tail, seed=seed))
         run = approximate_newton(problem, start_of(10, seed), n_samples=m, seed=seed, tol=1e-9)
         assert run.status == "converged"
         factors.append(contractions(run, H))
@@ -201,7 +201,7 @@ def test_iterations_against_the_logarithm_of_the_accuracy():
     """A straight line, with the slope that the contraction predicts."""
     counts = np.zeros(5)
     for seed in range(6):
-        problem, H, _ = quadratic(rows_of(seed=seed))
+        problem, H, _ = quadratic(rows_of(800, seed=seed))
         x0 = start_of(10, seed)
         x0 /= math.sqrt(x0 @ H @ x0)
         run = approximate_newton(problem, x0, n_samples=160, seed=seed, tol=1e-9)
