@@ -39,7 +39,7 @@ def safe_learning_rate(problem, x0, safety=1.0):
     --------
     >>> from lib import optimizers, problems
     >>> round(optimizers.safe_learning_rate(problems.double_well(), [0.0, 2.0]), 6)
-    0.064891
+    0.090909
 
     Notes
     -----
@@ -69,7 +69,7 @@ def adaptive_gradient_descent(problem, safety=1.0):
     >>> from lib import optimizers, problems
     >>> run = optimizers.adaptive_gradient_descent(problems.double_well(), [1.0, 3.0])
     >>> run.status, run.trace["step_size"][1:3].round(4).tolist()
-    ('converged', [0.0355, 0.0621])
+    ('converged', [0.0379, 0.0775])
 
     Notes
     -----
