@@ -29,7 +29,7 @@ starts = ensembles.uniform_starts(70, -2.5, 2.5)
 keep("values", well.value(starts))
 keep("gradient", well.gradient(starts[0]), well.hvp(starts[0], starts[1]))
 if not os.environ.get("few"):
-    for method in optimizers.METHODS:
+    for method in ("gradient_descent", "perturbed_gradient_descent", "proximal_point"):
         for rate, x0 in ((0.1, [1.0, 0.4]), (0.45, [-1.5, 0.9]), (0.3, [4.0, 4.0])):
             run = optimizers.minimize(well, x0, method, learning_rate=rate, max_iter=150)
             counts = [run.n_iter, run.n_value, run.n_gradient]
