@@ -7,9 +7,11 @@ import numpy as np
 from scipy.optimize import OptimizeResult, approx_fprime
 
 from lib import _validation as check
+from lib._jit import stamp
 from lib.optimizers import METHODS
 from lib.optimizers.result import STATUSES
 from lib.problems.base import Problem, frozen
+from lib.problems.custom import difference_hvp
 
 
 def scipy_method(name, **options):
@@ -120,8 +122,9 @@ def _problem(fun, jac, hess, hessp, args, dimension):
         elif callable(hess):
             out[:] = hess(x.copy(), *args) @ v
         else:
-            _difference(gradient, x, v, p, out)
+            difference(x, v, p, out)
 
+    difference = stamp(difference_hvp, gradient=gradient)
     return Problem(
         name=getattr(fun, "__name__", "function"),
         dimension=dimension,
@@ -130,20 +133,6 @@ def _problem(fun, jac, hess, hessp, args, dimension):
         hvp_kernel=hvp,
         parameters=frozen([]),
     )
-
-
-def _difference(gradient, x, v, p, out):
-    """Write the Hessian at `x` times `v` to `out`, by central differences."""
-    length = np.abs(v).max()
-    if length == 0.0:
-        out[:] = 0.0
-        return
-    step = np.cbrt(np.finfo(float).eps) * (1.0 + np.abs(x).max()) / length
-    lower = np.empty_like(out)
-    gradient(x + step * v, p, out)
-    gradient(x - step * v, p, lower)
-    out -= lower
-    out /= 2.0 * step
 
 
 def _callback(callback):

@@ -298,10 +298,9 @@ def _in_pieces(run, arguments, log, callback, progress):
             if bar is not None:
                 bar.update(int(counters[d.STEPS]) - bar.n)
             while callback is not None and seen < counters[d.ROWS]:
-                row = seen
-                seen += 1
-                if callback(*log.row(row)) and code == RUNNING:
+                if callback(*log.row(seen)) and code == RUNNING:
                     code = STOPPED
+                seen += 1
             w[d.UNTIL] = min(last, int(w[d.UNTIL]) + piece)
     finally:
         if bar is not None:

@@ -69,9 +69,9 @@ def restarted_sgd(
 
     Notes
     -----
-    After Fang, Lin and Zhang (2019), whose rate Cao, Chen, Sridharan and Tang (2025) carry over to
-    functions without a Lipschitz gradient. Restarting is not going back: the ball moves, the
-    iterate stays. Used in "Escaping without smoothness".
+    After Fang, Lin and Zhang (2019); one of the methods that Cao, Chen, Sridharan and Tang (2025)
+    study for functions without a Lipschitz gradient. Restarting is not going back: the ball moves,
+    the iterate stays. Used in "Escaping without smoothness".
     """
     pick, size, integers = sampler(problem, batch_size, "with_replacement")
     measure = _whole

@@ -95,7 +95,7 @@ def custom(
     value_kernel = _adapt(value, "value", [_value_x, _value_xp], 1, bare)
     gradient_kernel = _adapt(gradient, "gradient", [_vector_x, _vector_xp, None], 1, bare)
     if hvp is None:
-        hvp_kernel = stamp(_difference_hvp, gradient=gradient_kernel)
+        hvp_kernel = stamp(difference_hvp, gradient=gradient_kernel)
     else:
         hvp_kernel = _adapt(hvp, "hvp", [_hvp_xv, _hvp_xvp, None], 2, bare)
     rhos = [
@@ -204,7 +204,8 @@ def _batch_xp(x, p, batch, out):
         out[i] = result[i]
 
 
-def _difference_hvp(x, v, p, out):
+def difference_hvp(x, v, p, out):
+    """Write the Hessian at `x` times `v`, by central differences; a template with `gradient`."""
     d = x.size
     size = 0.0
     length = 0.0
