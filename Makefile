@@ -26,7 +26,7 @@ open: $(VENV)/.book-installed  ## open the book that was built last
 	@$(BUILD) open
 
 test: $(VENV)/.test-installed  ## run every test: library, notebooks, built pages in a browser
-	@$(PY) -m pytest tests book
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests book
 
 lint: $(VENV)/.test-installed  ## check the style of code and notebooks
 	@$(PY) -m ruff check .

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -15,12 +16,25 @@ os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
 
 
 def pytest_collection_modifyitems(items):
-    """Run the notebooks before the browser tests.
+    """Run the notebooks first, then the pages, which take longest, and what waits for them last.
 
-    Playwright keeps an event loop running until the end of the session, and nbval's kernel clients
-    do not work beside it.
+    Two processes share the files in this order (`make test`). Playwright keeps an event loop
+    running until its process ends, and nbval's kernel clients do not work beside it: no process
+    may come to a notebook after a browser.
     """
-    items.sort(key=lambda item: "browser" in getattr(item, "fixturenames", ()))
+
+    needs = defaultdict(set)
+    for item in items:
+        needs[item.path].update(getattr(item, "fixturenames", ()))
+
+    def turn(item):
+        if item.path.suffix == ".ipynb":
+            return 0
+        if "html_folder" not in needs[item.path]:
+            return 2
+        return 1 if "browser" in needs[item.path] else 3
+
+    items.sort(key=turn)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -37,7 +38,8 @@ def needs_npm():
 
 def built(target, folder):
     """Build the book or its offline copy as `make` does, and return the folder of its pages."""
-    build = run_build(ROOT, target)
+    with FileLock(ROOT / "_build.lock"):  # another process of the same run may be building it
+        build = run_build(ROOT, target)
     if build.returncode:
         pytest.fail(f"`make {target}` failed:\n{build.stdout[-6000:]}", pytrace=False)
     return ROOT / "_build" / folder
