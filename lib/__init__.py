@@ -16,15 +16,25 @@ Rooms of the package:
     Figure style, sliders that work without a kernel, rows of the claims ledger.
 """
 
+import importlib
+
 from lib._jit import HAVE_NUMBA, clear_cache
 
 __version__ = "0.1.0"
 
+ROOMS = ("claims", "curvature", "ensembles", "explore", "optimizers", "plotting", "problems")
+
 __all__ = ["HAVE_NUMBA", "__version__", "clear_cache", "scipy_method"]
 
 
+def __dir__():
+    return sorted({*globals(), *ROOMS, *__all__})
+
+
 def __getattr__(name):
-    """Import what needs scipy's optimizers only when it is asked for."""
+    """Import a room, and what needs scipy's optimizers, only when it is asked for."""
+    if name in ROOMS:
+        return importlib.import_module(f"lib.{name}")
     if name == "scipy_method":
         from lib.scipy_methods import scipy_method
 

@@ -90,6 +90,8 @@ def positive(x, name):
 def integer(x, name, low=None, high=None):
     """Return `x` as an int inside the given closed interval."""
     try:
+        if isinstance(x, (bool, np.bool_)):
+            raise TypeError
         value = operator.index(x)
     except TypeError:
         raise TypeError(f"{name} must be a whole number; got {x!r}") from None
@@ -108,7 +110,7 @@ def flag(x, name):
 
 def choice(x, name, options):
     """Return `x` if it is one of `options`."""
-    if x not in options:
+    if not isinstance(x, (str, int, np.integer, type(None))) or x not in options:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, options))}; got {x!r}")
     return x
 

@@ -27,24 +27,6 @@ def norm(x):
 
 
 @inlined
-def dot(a, x):
-    """Return the inner product; four running sums, because one would wait for each addition."""
-    whole = a.size - a.size % 4
-    first = 0.0
-    second = 0.0
-    third = 0.0
-    fourth = 0.0
-    for k in range(0, whole, 4):
-        first += a[k] * x[k]
-        second += a[k + 1] * x[k + 1]
-        third += a[k + 2] * x[k + 2]
-        fourth += a[k + 3] * x[k + 3]
-    for k in range(whole, a.size):
-        first += a[k] * x[k]
-    return (first + second) + (third + fourth)
-
-
-@inlined
 def add(scale, a, out):
     """Add `scale` times `a` to `out`."""
     for k in range(a.size):

@@ -80,6 +80,10 @@ def claim(
     >>> claim("fair-coin", "A fair coin shows heads half of the time.", source="folklore",
     ...       predicted=0.5, measured=0.493, interval=(0.462, 0.524), how="1000 tosses, seed 0")
     claim fair-coin agrees: predicted 0.5, measured 0.493 in [0.462, 0.524]
+
+    Notes
+    -----
+    Used in every chapter. An argument that will not do raises a ValueError that names it.
     """
     given = [
         (kind, value)

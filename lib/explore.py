@@ -170,6 +170,10 @@ def explore(
     ...                  caption="Move the slider: the line gets steeper.", mode="static")
     >>> figure.n_frames
     3
+
+    Notes
+    -----
+    Used in every chapter; "How to use this book" shows how to make your own.
     """
     if not callable(draw):
         raise TypeError(f"draw must be a function of the sliders' values; got {draw!r}")

@@ -8,6 +8,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib import patheffects
 from matplotlib.colors import LinearSegmentedColormap, ListedColormap, to_rgb
+from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Patch
 from matplotlib.transforms import ScaledTranslation
 
@@ -64,7 +65,12 @@ _HEIGHT = LinearSegmentedColormap.from_list("height", ["#DDE9F1", "#F6F6F1", "#F
 
 
 def use_style():
-    """Set matplotlib's defaults for the course; call it at the top of a notebook."""
+    """Set matplotlib's defaults for the course; call it at the top of a notebook.
+
+    Notes
+    -----
+    Used in every chapter.
+    """
     mpl.rcParams.update(
         {
             "figure.figsize": (5.6, 3.9),
@@ -136,6 +142,23 @@ def contours(ax, value, xlim, ylim, *, levels=10, n=161, fill=True):
         Grid points per side.
     fill : bool
         Tint the bands: low is cool, high is warm.
+
+    Examples
+    --------
+    A picture with everything in it:
+
+    >>> import matplotlib.pyplot as plt
+    >>> from lib import optimizers, plotting, problems
+    >>> well = problems.double_well()
+    >>> fig, ax = plt.subplots()
+    >>> plotting.contours(ax, well.value, (-1.5, 1.5), (-1.5, 1.5))
+    >>> line = plotting.path(ax, optimizers.gradient_descent(well, [1.0, 0.1]).path)
+    >>> plotting.critical_points(ax, well.critical_points, legend=True)
+    >>> plt.close(fig)
+
+    Notes
+    -----
+    Used in every chapter.
     """
     if not callable(value):
         raise TypeError(f"value must be a function of arrays of shape (..., 2); got {value!r}")
@@ -145,6 +168,8 @@ def contours(ax, value, xlim, ylim, *, levels=10, n=161, fill=True):
         raise ValueError(f"value must return one height per point, {(n, n)}; got {z.shape}")
     if np.ndim(levels) == 0:
         heights = z[np.isfinite(z)]
+        if heights.size == 0:
+            raise ValueError("value must be finite somewhere in the window")
         even = np.linspace(heights.min(), heights.max(), int(levels))
         equal_area = np.quantile(heights, np.linspace(0, 1, int(levels)))
         levels = np.unique((even + 2 * equal_area) / 3)
@@ -181,6 +206,10 @@ def path(ax, xy, *, color=COLORS["gradient_descent"], label=None, dots=60, arrow
     Returns
     -------
     matplotlib.lines.Line2D
+
+    Notes
+    -----
+    Used in every chapter.
     """
     xy = np.asarray(xy, dtype=float)
     if xy.ndim != 2 or xy.shape[1] != 2:
@@ -228,6 +257,10 @@ def critical_points(ax, points, *, legend=False, size=80):
         Name the kinds in a row below the axes.
     size : float
         Area of a marker.
+
+    Notes
+    -----
+    Used in every chapter.
     """
     groups = {}
     for point in points:
@@ -266,11 +299,26 @@ def basins(ax, labels, extent, *, names=None, colors=_BASINS):
         it stays the same when a slider moves.
     colors : sequence of colors
         For the labels 0, 1, 2, ...
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from lib import ensembles, plotting, problems
+    >>> grid = ensembles.grid_starts((-1, 1), (-1, 1), (30, 30))
+    >>> found = ensembles.basins(problems.double_well(), grid, learning_rate=0.5)
+    >>> fig, ax = plt.subplots()
+    >>> names = {1: "up", 2: "down"}
+    >>> plotting.basins(ax, found.labels.reshape(30, 30), (-1, 1, -1, 1), names=names)
+    >>> plt.close(fig)
+
+    Notes
+    -----
+    Used in the primer, "Strict saddles" and "The stable manifold".
     """
     labels = np.asarray(labels)
-    if labels.ndim != 2 or labels.dtype.kind not in "iu":
+    if labels.ndim != 2 or labels.size == 0 or labels.dtype.kind not in "iu":
         raise ValueError(
-            f"labels must be a two-dimensional array of integers; got {labels.dtype} "
+            f"labels must be a two-dimensional array of integers, not empty; got {labels.dtype} "
             f"of shape {labels.shape}"
         )
     if labels.min() < -2:
@@ -312,6 +360,10 @@ def theory_vs_measured(
         A finer grid for the prediction.
     labels : pair of str
     color : color
+
+    Notes
+    -----
+    Used in every chapter that measures a law.
     """
     x, measured = np.asarray(x, dtype=float), np.asarray(measured, dtype=float)
     grid = x if theory_x is None else np.asarray(theory_x, dtype=float)
@@ -337,9 +389,13 @@ def label_lines(ax, *, gap=1.25):
         Call this last: its limits and scales must be final.
     gap : float
         Smallest distance of two names, in lines of text.
+
+    Notes
+    -----
+    Used wherever lines are few enough to be named.
     """
     height = ax.get_window_extent().height
-    step = gap * mpl.rcParams["legend.fontsize"] * ax.figure.dpi / 72 / height
+    step = gap * _points("legend.fontsize") * ax.figure.dpi / 72 / height
     spots = []
     for line in ax.get_lines():
         ends = np.column_stack([*line.get_data()]).astype(float)
@@ -363,9 +419,14 @@ def label_lines(ax, *, gap=1.25):
         )
 
 
+def _points(key):
+    """Return a text size in points; without `use_style` matplotlib has words such as "medium"."""
+    return FontProperties(size=mpl.rcParams[key]).get_size_in_points()
+
+
 def _legend_below(ax, handles):
     """One row below the axis label, where it hides nothing and meets no title."""
-    text = mpl.rcParams["xtick.labelsize"] + 1.3 * mpl.rcParams["axes.labelsize"]
+    text = _points("xtick.labelsize") + 1.3 * _points("axes.labelsize")
     drop = ScaledTranslation(0, -(text + 11) / 72, ax.figure.dpi_scale_trans)
     ax.legend(
         handles=handles, loc="upper left", bbox_to_anchor=(0, 0),

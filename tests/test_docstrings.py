@@ -63,7 +63,7 @@ def test_chapter_is_named(package):
     module = importlib.import_module(package)
     for name in module.__all__:
         thing = getattr(module, name)
-        if inspect.isfunction(thing):
+        if callable(thing):
             assert re.search(r"\bUsed\b", inspect.getdoc(thing)), f"{name} names no chapter"
 
 

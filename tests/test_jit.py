@@ -1,6 +1,7 @@
 """Stamped kernels: never stale, never confused, and compiled as seldom as can be."""
 
 import json
+import math
 import os
 import pickle
 import subprocess
@@ -120,6 +121,33 @@ def test_lane_is_a_column():
     add_to_column(block, 2)
     np.testing.assert_array_equal(block[:, 2], [102, 106, 110])
     np.testing.assert_array_equal(block[:, [0, 1, 3]], np.arange(12).reshape(3, 4)[:, [0, 1, 3]])
+
+
+@kernel
+def dot_of(a, x):
+    return _jit.dot(a, x)
+
+
+@pytest.mark.parametrize("size", [0, 1, 3, 4, 5, 8, 31, 100])
+def test_dot_is_the_same_sum_in_every_form(size):
+    """In a register, one number at a time, and in plain Python."""
+    rng = np.random.default_rng(size)
+    a, x = rng.standard_normal((2, size)) * 10.0 ** rng.integers(-8, 8, (2, size))
+    plain = _jit.dot(a, x)
+    assert dot_of(a, x) == plain
+    assert dot_of(np.repeat(a, 2)[::2], x) == plain
+    assert dot_of(a, x * (1.0 + 0.0j)).real == plain
+    np.testing.assert_allclose(plain, math.fsum(a * x), rtol=1e-12, atol=1e-12 * abs(a * x).sum())
+
+
+def test_dot_of_a_read_only_part_of_an_array():
+    whole = np.arange(11.0)
+    whole.flags.writeable = False
+    assert dot_of(whole[3:8], whole[1:6]) == np.dot(whole[3:8], whole[1:6])
+
+
+def test_dot_passes_on_what_is_not_a_number():
+    assert math.isnan(dot_of(np.array([0.0, 1.0, np.inf, 1.0, 2.0]), np.zeros(5)))
 
 
 # --- fingerprints -----------------------------------------------------------------------------

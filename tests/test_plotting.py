@@ -44,7 +44,7 @@ def contrast(a, b):
 
 def test_every_colour_is_visible_on_the_paper():
     for name, color in plotting.COLORS.items():
-        if name != "undecided":   # an area, never a line
+        if name != "undecided":  # an area, never a line
             assert contrast(color, plotting.PAPER) >= 3, name
 
 
@@ -89,6 +89,7 @@ def test_contour_levels_spread_over_the_area(ax):
         (3, TypeError, "value must be a function"),
         (lambda x: x, ValueError, "value must return one height per point"),
         (lambda x: 0 * x[..., 0], ValueError, "value must not be constant"),
+        (lambda x: np.nan * x[..., 0], ValueError, "value must be finite somewhere"),
     ],
 )
 def test_contours_name_what_is_wrong(ax, value, error, message):
@@ -171,7 +172,12 @@ def test_basins_colours_do_not_depend_on_which_labels_occur():
 
 @pytest.mark.parametrize(
     ("labels", "message"),
-    [([0, 1], "two-dimensional"), ([[0.0, 1.0]], "integers"), ([[-3, 0]], "must be -2, -1, 0")],
+    [
+        ([0, 1], "two-dimensional"),
+        (np.empty((0, 3), int), "not empty"),
+        ([[0.0, 1.0]], "integers"),
+        ([[-3, 0]], "must be -2, -1, 0"),
+    ],
 )
 def test_basins_need_an_image_of_labels(ax, labels, message):
     with pytest.raises(ValueError, match=f"labels must be.*{message}|{message}"):
@@ -214,6 +220,16 @@ def test_line_labels_do_not_overlap_and_stay_with_their_lines(scale):
     assert all(box.x1 <= ax.figure.bbox.x1 for box in boxes)
     for line, text in zip(ax.get_lines(), ax.texts, strict=False):
         assert text.get_color() == line.get_color()
+
+
+def test_legends_and_labels_without_the_course_style():
+    with mpl.rc_context(mpl.rcParamsDefault):
+        ax = plt.subplots()[1]
+        ax.plot([0, 1], label="line")
+        plotting.label_lines(ax)
+        plotting.basins(ax, [[0, 1]], (0, 1, 0, 1), names=["left", "right"])
+        assert [text.get_text() for text in ax.get_legend().get_texts()] == ["left", "right"]
+        assert [text.get_text() for text in ax.texts] == ["line"]
 
 
 def test_label_lines_without_labels_does_nothing(ax):

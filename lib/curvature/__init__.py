@@ -1,11 +1,13 @@
 """Second derivatives: products, spectra, estimates, and the kinds of critical points."""
 
 from lib.curvature.approximation import (
+    certified_contraction,
     debias_factor,
     newton_contraction,
     predicted_contraction,
     required_samples,
     spectral_error,
+    typical_spectral_error,
 )
 from lib.curvature.critical_points import Classification, classify
 from lib.curvature.hessians import (
@@ -53,6 +55,7 @@ __all__ = [
     "SelfBoundingRatios",
     "SpectralDensity",
     "armijo_threshold",
+    "certified_contraction",
     "check_derivatives",
     "classify",
     "complex_step_kernel",
@@ -86,4 +89,5 @@ __all__ = [
     "self_bounding_ratios",
     "spectral_density",
     "spectral_error",
+    "typical_spectral_error",
 ]

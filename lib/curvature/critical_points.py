@@ -24,6 +24,10 @@ class Classification:
     is_strict_saddle : bool
         Whether the theorem of Lee et al. counts it as a strict saddle: critical, with a negative
         eigenvalue. True for maximizers too.
+
+    Notes
+    -----
+    Returned by `classify`. Used in the primer and in "Strict saddles and random starts".
     """
 
     kind: str

@@ -33,6 +33,10 @@ class DerivativeCheck:
         the same direction, relative to the larger norm.
     passed : bool
         Whether both are at most the tolerance.
+
+    Notes
+    -----
+    Returned by `check_derivatives`. Used in "A two-layer regression, differentiated by hand".
     """
 
     gradient_error: float
@@ -233,11 +237,12 @@ def check_derivatives(problem, x, method="finite_difference", n_directions=3, to
     largest = check.positive(tol, "tol")
     rng = generator(seed)
     slopes = _complex_slopes if method == "complex_step" else _difference_slopes
-    gradient_error = _relative(problem.gradient(x), slopes(problem, x))
-    errors = [
-        _relative(problem.hvp(x, v), hvp(problem, x, v, method))
-        for v in rng.standard_normal((count, problem.dimension))
-    ]
+    with np.errstate(over="ignore", invalid="ignore"):
+        gradient_error = _relative(problem.gradient(x), slopes(problem, x))
+        errors = [
+            _relative(problem.hvp(x, v), hvp(problem, x, v, method))
+            for v in rng.standard_normal((count, problem.dimension))
+        ]
     hvp_error = float(np.max(errors))
     passed = gradient_error <= largest and hvp_error <= largest
     return DerivativeCheck(gradient_error, hvp_error, passed)

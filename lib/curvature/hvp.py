@@ -12,6 +12,7 @@ from lib.problems import Problem
 
 gradient = Slot("gradient")
 product = Slot("product")
+slope = Slot("slope")
 
 METHODS = ("analytic", "finite_difference", "complex_step")
 SCHEMES = ("central", "forward")
@@ -144,7 +145,7 @@ def finite_difference_kernel(problem, scheme="central", workspace=False):
     """
     check.instance(problem, "problem", Problem, "a Problem (see lib.problems.custom)")
     template = _central if check.choice(scheme, "scheme", SCHEMES) == "central" else _forward
-    inner = stamp(template, gradient=problem.gradient_kernel)
+    inner = _of_any_length(template, problem)
     return inner if check.flag(workspace, "workspace") else stamp(_with_floats, product=inner)
 
 
@@ -189,7 +190,7 @@ def complex_step_kernel(problem, workspace=False):
     Used in "One Hessian-vector product sets the step".
     """
     check.instance(problem, "problem", Problem, "a Problem (see lib.problems.custom)")
-    inner = stamp(_complex_step, gradient=problem.gradient_kernel)
+    inner = _of_any_length(_complex_step, problem)
     return inner if check.flag(workspace, "workspace") else stamp(_with_complex, product=inner)
 
 
@@ -277,13 +278,25 @@ def _try_complex(problem, x):
     require_real(problem, "gradient", out)
 
 
-def _central(x, v, p, out, step, work):
-    d = x.size
+def _of_any_length(template, problem):
+    """Return the kernel of `template` for the problem's gradient and vectors of any length."""
+    return stamp(_along, slope=stamp(template, inline=True, gradient=problem.gradient_kernel))
+
+
+def _along(x, v, p, out, step, work):
+    """Differentiate along v / |v| with `slope`, and multiply by |v|."""
     size = norm(v)
     if size == 0.0:
-        for i in range(d):
+        for i in range(x.size):
             out[i] = 0.0
         return
+    slope(x, v, size, p, out, step, work)
+    for i in range(x.size):
+        out[i] *= size
+
+
+def _central(x, v, size, p, out, step, work):
+    d = x.size
     h = step if step > 0.0 else CENTRAL * (1.0 + norm(x))
     for i in range(d):
         work[0, i] = x[i] - h * (v[i] / size)
@@ -293,16 +306,11 @@ def _central(x, v, p, out, step, work):
         work[0, i] = x[i] + h * (v[i] / size)
     gradient(row(work, 0), p, row(work, 1))
     for i in range(d):
-        out[i] = (work[1, i] - out[i]) / (2.0 * h) * size
+        out[i] = (work[1, i] - out[i]) / (2.0 * h)
 
 
-def _forward(x, v, p, out, step, work):
+def _forward(x, v, size, p, out, step, work):
     d = x.size
-    size = norm(v)
-    if size == 0.0:
-        for i in range(d):
-            out[i] = 0.0
-        return
     h = step if step > 0.0 else FORWARD * (1.0 + norm(x))
     for i in range(d):
         work[0, i] = x[i]
@@ -312,22 +320,16 @@ def _forward(x, v, p, out, step, work):
         work[0, i] = x[i] + h * (v[i] / size)
     gradient(row(work, 0), p, row(work, 1))
     for i in range(d):
-        out[i] = (work[1, i] - out[i]) / h * size
+        out[i] = (work[1, i] - out[i]) / h
 
 
-def _complex_step(x, v, p, out, step, work):
-    d = x.size
-    size = norm(v)
-    if size == 0.0:
-        for i in range(d):
-            out[i] = 0.0
-        return
+def _complex_step(x, v, size, p, out, step, work):
     h = step if step > 0.0 else TINY
-    for i in range(d):
+    for i in range(x.size):
         work[0, i] = complex(x[i], h * (v[i] / size))
     gradient(row(work, 0), p, row(work, 1))
-    for i in range(d):
-        out[i] = work[1, i].imag / h * size
+    for i in range(x.size):
+        out[i] = work[1, i].imag / h
 
 
 def _with_floats(x, v, p, out):

@@ -89,8 +89,8 @@ def hessian_lipschitz(problem, points, n_directions=3, n_rounds=3, step=None, se
         the difference of the Hessians stretches most, which for small steps gives a quotient at
         least as large.
     step : float, optional
-        Half the distance h of the two points. Default: :math:`1+\|x\|` times the cube root of
-        the machine epsilon.
+        Half the distance h of the two points, positive and not lost in the rounding of x.
+        Default: :math:`1+\|x\|` times the cube root of the machine epsilon.
     seed : int
         Seed of the directions.
 
@@ -190,6 +190,8 @@ def _norm(product, start):
 
 def _difference(problem, x, shift, distance):
     """Return the function that applies the difference quotient of the Hessian along `shift`."""
+    if (x + shift == x - shift).all():
+        raise ValueError("step must be larger: adding it to a point does not change the point")
     ahead = product_at(problem, x + shift, "points")
     behind = product_at(problem, x - shift, "points")
     return lambda v: (ahead(v) - behind(v)) / distance

@@ -29,6 +29,10 @@ class RowSample:
     probabilities : ndarray, shape (k,)
         With replacement, the probability of the row in each draw; without, the probability that
         it is in the sample.
+
+    Notes
+    -----
+    Returned by `sample_rows`. Used in "How much Hessian is enough".
     """
 
     indices: np.ndarray = field(repr=False)
@@ -194,7 +198,7 @@ def sampling_probabilities(A, weights=None, scheme="leverage", seed=0):
     if not np.isfinite(total):
         raise ValueError("A must be finite, and small enough not to overflow")
     if total == 0.0:
-        raise ValueError("A and weights must have a row that is not zero")
+        raise ValueError("A and weights must have a row that is not zero, even when squared")
     return scores / total
 
 
@@ -377,7 +381,7 @@ def _whitener(rows, root):
         triangle = linalg.qr(stacked, mode="r", overwrite_a=True, check_finite=False)[0][:d]
     sizes, axes = _singular(triangle)
     kept = sizes > np.finfo(float).eps * max(n, d) * sizes[0]
-    return axes[:, kept] / sizes[kept]
+    return _divided(axes[:, kept], sizes[kept])
 
 
 def _sketched_whitener(rows, root, size, count, draws):
@@ -385,7 +389,7 @@ def _sketched_whitener(rows, root, size, count, draws):
     sizes, axes = _singular(scatter(rows, root, size, draws))
     if sizes[0] == 0.0:
         return np.zeros((rows.shape[1], count))
-    axes = axes / np.maximum(sizes, LOST * sizes[0])
+    axes = _divided(axes, np.maximum(sizes, LOST * sizes[0]))
     return axes @ draws.standard_normal((axes.shape[1], count)) / np.sqrt(count)
 
 
@@ -395,6 +399,14 @@ def _singular(matrix):
         raise ValueError("A must be finite, and small enough not to overflow")
     _, sizes, rows = linalg.svd(matrix, full_matrices=False, check_finite=False)
     return sizes, rows.T
+
+
+def _divided(axes, sizes):
+    with np.errstate(over="ignore", divide="ignore"):
+        quotient = axes / sizes
+    if not np.isfinite(quotient).all():
+        raise ValueError("A must not be so small that its inverse overflows")
+    return quotient
 
 
 def _inclusion(probabilities, count):

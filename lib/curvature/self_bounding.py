@@ -26,8 +26,11 @@ NODES, WEIGHTS = np.polynomial.legendre.leggauss(40)  # of a rule for integrals 
 class SelfBoundingRatios:
     """Measured norms of derivatives, relative to their bounds by the value.
 
-    Each largest ratio is the largest on the measured points only: a lower bound of the supremum
-    over all points. One above 1 (by more than rounding) refutes a bound, none proves it.
+    The bounds are :math:`\\|\\nabla^2f(x)\\|\\le\\rho_1(f(x))` and
+    :math:`\\|\\nabla^3f(x)\\|\\le\\rho_2(f(x))`, with functions :math:`\\rho_1` and
+    :math:`\\rho_2` that do not decrease: `Problem.rho1` and `Problem.rho2`. Each largest ratio is
+    the largest on the measured points only: a lower bound of the supremum over all points. One
+    above 1 (by more than rounding) refutes a bound, none proves it.
 
     Attributes
     ----------
@@ -56,6 +59,10 @@ class SelfBoundingRatios:
         The largest of the ratios; None where there are none.
     largest_gradient_ratio, largest_gradient_integral_ratio : float or None
         The same, NaN left out (NaN if nothing is left).
+
+    Notes
+    -----
+    Used in "What replaces a Lipschitz gradient".
     """
 
     values: np.ndarray = field(repr=False)
@@ -78,9 +85,11 @@ def self_bounding_ratios(problem, points, n_starts=3, seed=0):
     Parameters
     ----------
     problem : Problem
-        The function, usually one that carries :math:`\rho_1` and :math:`\rho_2`.
+        The function, usually one that carries :math:`\rho_1` and :math:`\rho_2`, the bounds of the
+        second and third derivative by the value.
     points : array_like, shape (n, d)
-        Where to measure.
+        Where to measure. To see how sharp a bound is, take points of very different sizes, such
+        as standard normal vectors times the exponential of normal numbers.
     n_starts : int
         Number of random directions from which the norm of the third derivative is searched at
         each point, at least 1.
@@ -103,10 +112,11 @@ def self_bounding_ratios(problem, points, n_starts=3, seed=0):
     --------
     >>> import numpy as np
     >>> from lib import curvature, problems
-    >>> points = np.random.default_rng(0).uniform(-3.0, 3.0, (200, 2))
+    >>> rng = np.random.default_rng(0)
+    >>> points = rng.standard_normal((200, 2)) * np.exp(2 * rng.standard_normal((200, 1)))
     >>> ratios = curvature.self_bounding_ratios(problems.double_well(), points)
-    >>> round(ratios.largest_hessian_ratio, 2), round(ratios.largest_gradient_ratio, 2)
-    (1.0, 0.79)
+    >>> round(ratios.largest_hessian_ratio, 3), round(ratios.largest_gradient_integral_ratio, 3)
+    (1.0, 1.0)
 
     Notes
     -----

@@ -14,6 +14,7 @@ ENDS = ("both", "smallest", "largest")
 DENSE = 256  # up to this dimension the whole Hessian is formed at once
 FALLBACK = 4096  # and up to this one where the iteration does not settle
 PILOT = 10  # Lanczos steps for the scale of the eigenvalues
+LONGEST_GRID = 10**6  # points that are chosen without being asked for
 SUBSPACE = 80  # Lanczos vectors that the iteration keeps
 EPSILON = float(np.finfo(np.float64).eps)
 
@@ -33,6 +34,10 @@ class Eigenpairs:
         of the Hessian for certain.
     n_hvp : int
         Hessian-vector products spent.
+
+    Notes
+    -----
+    Returned by `extreme_eigenvalues`. Used in "How much Hessian is enough".
     """
 
     values: np.ndarray
@@ -60,6 +65,10 @@ class SpectralDensity:
         ``weights @ f(nodes)``.
     n_hvp : int
         Hessian-vector products spent.
+
+    Notes
+    -----
+    Returned by `spectral_density`. Used in "How much Hessian is enough".
     """
 
     grid: np.ndarray
@@ -224,7 +233,7 @@ def spectral_density(problem, x, n_steps=80, n_vectors=10, sigma=None, grid=None
         zero).
     grid : array_like, shape (n,), optional
         Where to evaluate the density. Default: equally spaced, at most `sigma`/4 apart, from six
-        `sigma` below the smallest node to six above the largest.
+        `sigma` below the smallest node to six above the largest; at most a million points.
     seed : int
         Seed of the vectors.
 
@@ -274,13 +283,18 @@ def spectral_density(problem, x, n_steps=80, n_vectors=10, sigma=None, grid=None
     if width is None:
         width = max(0.01 * (high - low), 1e-3 * np.abs(nodes).max()) or 1e-3
     if places is None:
-        n = math.ceil((high - low + 12.0 * width) / (width / 4.0)) + 1
-        places = np.linspace(low - 6.0 * width, high + 6.0 * width, n)
+        n = (high / width - low / width + 12.0) * 4.0 + 1.0
+        if not n <= LONGEST_GRID:
+            raise ValueError(
+                f"sigma must be at least {4.0 * (high - low) / LONGEST_GRID:.1g} without a grid, "
+                f"which would have {n:.1g} points; got {width:g}"
+            )
+        places = np.linspace(low - 6.0 * width, high + 6.0 * width, math.ceil(n))
     each = np.array([_smooth(places, *rule, width) for rule in rules])
     return SpectralDensity(
         grid=places,
-        density=each.mean(axis=0),
-        standard_error=each.std(axis=0, ddof=1) / math.sqrt(count),
+        density=each.mean(axis=0) / width,
+        standard_error=each.std(axis=0, ddof=1) / math.sqrt(count) / width,
         sigma=float(width),
         nodes=nodes,
         weights=weights,
@@ -398,19 +412,27 @@ def tridiagonal(product, start, n_steps):
     steps = min(n_steps, start.size)
     alphas, betas = np.empty(steps), np.empty(steps)
     rows = np.empty((steps, start.size))
-    rows[0] = start / np.linalg.norm(start)
+    rows[0] = start / np.abs(start).max()
+    rows[0] /= np.linalg.norm(rows[0])
     scale = 0.0
     for j in range(steps):
         image = product(rows[j])
-        scale = max(scale, np.linalg.norm(image))
+        scale = max(scale, _lengths(image))
         alphas[j] = rows[j] @ image
         for _ in range(2):
             image = image - rows[: j + 1].T @ (rows[: j + 1] @ image)
-        betas[j] = np.linalg.norm(image)
+        betas[j] = _lengths(image)
         if j + 1 == steps or betas[j] <= start.size * EPSILON * scale:
             break
         rows[j + 1] = image / betas[j]
     return alphas[: j + 1], betas[:j], rows[: j + 1]
+
+
+def _lengths(columns):
+    """Return the Euclidean norm of a vector or of each column, also where squares overflow."""
+    top = np.abs(columns).max(axis=0)
+    unit = np.where(top > 0.0, top, 1.0)
+    return top * np.linalg.norm(columns / unit, axis=0)
 
 
 class _Spent(Exception):
@@ -468,13 +490,13 @@ def _pairs(vectors, images, n_hvp):
     """Return eigenpairs made of unit vectors and their images, with measured residuals."""
     values = (vectors * images).sum(axis=0)
     order = np.argsort(values, kind="stable")
-    residuals = np.linalg.norm(images - values * vectors, axis=0)
+    residuals = _lengths(images - values * vectors)
     return Eigenpairs(values[order], vectors[:, order], residuals[order], n_hvp)
 
 
 def _smooth(grid, nodes, weights, sigma):
-    """Return the weighted sum of Gaussians around the nodes, on the grid."""
+    """Return `sigma` times the weighted sum of Gaussians around the nodes, on the grid."""
     total = np.zeros(grid.size)
     for node, weight in zip(nodes, weights, strict=True):
         total += weight * np.exp(-0.5 * ((grid - node) / sigma) ** 2)
-    return total / (sigma * math.sqrt(2.0 * math.pi))
+    return total / math.sqrt(2.0 * math.pi)

@@ -23,6 +23,11 @@ class Estimate:
         Its estimated standard deviation.
     n_hvp : int
         Hessian-vector products spent.
+
+    Notes
+    -----
+    Returned by `hutchinson_trace`, `hutchinson_diagonal` and `hutch_plus_plus`. Used in "How much
+    Hessian is enough".
     """
 
     value: float | np.ndarray

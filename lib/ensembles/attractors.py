@@ -42,6 +42,15 @@ def orbit_tail(problem, x0, learning_rates, burn_in=1000, keep=100, divergence_r
     TypeError, ValueError
         If an argument has the wrong type, shape or range; the message names it.
 
+    Examples
+    --------
+    At learning rate 1.2 the double well's orbit ends in a cycle of two points:
+
+    >>> from lib import ensembles, problems
+    >>> tail = ensembles.orbit_tail(problems.double_well(), [0.0, 0.3], [0.5, 1.2], keep=4)
+    >>> tail[:, :, 1].round(4).tolist()
+    [[1.0, 1.0, 1.0, 1.0], [0.7313, 1.1395, 0.7313, 1.1395]]
+
     Notes
     -----
     Used for the bifurcation diagram of "Strict saddles".
@@ -51,7 +60,7 @@ def orbit_tail(problem, x0, learning_rates, burn_in=1000, keep=100, divergence_r
     rates = check.vector(learning_rates, "learning_rates")
     if not (rates > 0).all():
         raise ValueError("learning_rates must all be positive")
-    steps = check.integer(burn_in, "burn_in", low=0)
+    steps = check.integer(burn_in, "burn_in", low=0, high=10**9)
     radius = check.positive(divergence_radius, "divergence_radius")
     tail = np.full((rates.size, check.integer(keep, "keep", low=1), problem.dimension), np.nan)
     stamp(_tail, gradient=problem.gradient_kernel)(
@@ -83,12 +92,19 @@ def lyapunov_exponent(problem, x0, learning_rate, n_iter=100_000, burn_in=1000, 
     -------
     float
         The exponent: negative where nearby starts converge to each other, positive in chaos, NaN
-        where the orbit diverges.
+        where an entry of the orbit exceeds 1e8 (it diverges).
 
     Raises
     ------
     TypeError, ValueError
         If an argument has the wrong type, shape or range; the message names it.
+
+    Examples
+    --------
+    >>> from lib import ensembles, problems
+    >>> exponent = ensembles.lyapunov_exponent(problems.double_well(), [0.0, 0.3], 2.0)
+    >>> round(exponent, 2)
+    1.1
 
     Notes
     -----
@@ -106,8 +122,8 @@ def lyapunov_exponent(problem, x0, learning_rate, n_iter=100_000, burn_in=1000, 
             tangent / np.linalg.norm(tangent),
             problem.parameters,
             check.positive(learning_rate, "learning_rate"),
-            check.integer(n_iter, "n_iter", low=1),
-            check.integer(burn_in, "burn_in", low=0),
+            check.integer(n_iter, "n_iter", low=1, high=10**9),
+            check.integer(burn_in, "burn_in", low=0, high=10**9),
         )
     )
 

@@ -8,9 +8,12 @@ import numpy as np
 from lib import _validation as check
 from lib.ensembles.intervals import proportion_interval
 from lib.problems.initialization import bias_law, parameter_blocks
-from lib.problems.relu_network import columns, layer_slices, peak_activations
+from lib.problems.relu_network import columns, layer_slices, of, peak_activations
 
 LAWS = ("normal", "uniform")
+
+# Numbers of a layer that are worked on at a time.
+BLOCK = 2**20
 
 
 # --- in a given network ---------------------------------------------------------------------
@@ -54,11 +57,12 @@ def inactive_neurons(problem, theta, strict=False):
 
     Notes
     -----
-    In the first layer of a ReLU network without skip and layer norm such a neuron is dead: all
-    partial derivatives for its weights, its bias and its outgoing weights are exactly 0, for
-    every mini-batch, and under every method that leaves alone what has had only zero gradients
-    this remains so. In a deeper layer the derivatives vanish too, but what enters may change as
-    long as a layer below learns. Used in "Dead neurons stay dead".
+    In the first layer of a ReLU network without layer norm such a neuron is dead: all partial
+    derivatives for its weights, its bias and its outgoing weights are exactly 0, for every
+    mini-batch, and under every method that leaves alone what has had only zero gradients this
+    remains so. In a deeper layer the derivatives vanish too, but what enters may change as long as
+    a layer below learns; `frozen_parameters` tells what can never change. Used in "Dead neurons
+    stay dead".
     """
     below = np.less if check.flag(strict, "strict") else np.less_equal
     return tuple(below(peak, 0.0) for peak in peak_activations(problem, theta))
@@ -97,14 +101,86 @@ def dead_layers(problem, theta, strict=False):
 
     Notes
     -----
-    Behind a dead layer of a ReLU network without skip the output is the same for all inputs, so
-    the risk is at least the variance of the targets, and nothing up to that layer ever moves.
+    Behind a dead layer of a ReLU network without skip and layer norm the output is the same for
+    all training inputs, so the risk is at least the variance of the targets (the problem's constant
+    "target_variance"), and under the methods of `frozen_parameters` nothing up to that layer ever
+    moves.
     Used in "Dead neurons stay dead" and "The width law, the depth law and the risk ladder".
     """
     masks = inactive_neurons(problem, theta, strict)
     if not masks:
         raise ValueError("problem must have a hidden layer; this network has none")
     return np.stack([mask.all(axis=-1) for mask in masks], axis=-1)
+
+
+def frozen_parameters(problem, theta):
+    r"""Find the parameters that training from here never moves, because neurons are dead.
+
+    Parameters
+    ----------
+    problem : Problem
+        Made by `lib.problems.relu_network`.
+    theta : array_like, shape (d,) or (n, d)
+        The parameters of one network or of many, before training.
+
+    Returns
+    -------
+    ndarray of bool, shape (d,) or (n, d)
+        True for the weights and biases that stay exactly where they are, whatever the learning
+        rates and the mini-batches from the training data.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has the wrong type or shape; the message names it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lib import ensembles, optimizers, problems
+    >>> network = problems.relu_network((1, 2, 1), [0.0, 0.5, 1.0], [0.0, 1.0, 0.0])
+    >>> theta = problems.pack([([[1], [-1]], [0.1, -0.2]), ([[1, 1]], [0])])
+    >>> frozen = ensembles.frozen_parameters(network, theta)
+    >>> layers, _ = problems.unpack(network, frozen)
+    >>> [(weights.astype(bool).tolist(), bias.astype(bool).tolist()) for weights, bias in layers]
+    [([[False], [True]], [False, True]), ([[False, True]], [False])]
+    >>> run = optimizers.adam(network, theta, 0.01, max_iter=500)
+    >>> float(np.abs(run.x - theta)[frozen].max())
+    0.0
+
+    Notes
+    -----
+    It holds for every method that begins with an empty memory and leaves alone each component that
+    has had only zero gradients, as all nine of Do, Hannibal and Jentzen (2024) do without weight
+    decay. We derive it: frozen are the incoming weights, the bias and the outgoing weights of every
+    inactive neuron of the first layer; if a layer is dead, all numbers up to it, the weights that
+    lead out of it, and the same for the inactive neurons of the layer above, whose inputs are 0
+    for ever. With the skip "residual" a dead layer counts only if all layers below it are dead,
+    because those learn through the skip. With a `slope` above 0 or a layer norm nothing is frozen.
+    Used in "Dead neurons stay dead" and "Nine optimizers, one theorem".
+    """
+    masks = inactive_neurons(problem, theta)
+    network = of(problem)
+    frozen = np.zeros((*np.shape(theta)[:-1], problem.dimension), dtype=bool)
+    if not masks or network.slope > 0.0 or network.layer_norm:
+        return frozen
+    dead = np.stack([mask.all(axis=-1) for mask in masks], axis=-1)
+    if network.skip == "residual":
+        base = np.logical_and.accumulate(dead, axis=-1).sum(axis=-1)
+    else:
+        base = (dead * np.arange(1, len(masks) + 1)).max(axis=-1)
+    base = base[..., None]  # number of the last dead layer, 0 without one
+    outgoing = np.zeros(1, dtype=bool)
+    for k, (weights, biases) in enumerate(layer_slices(network.widths), start=1):
+        incoming = np.zeros(network.widths[k], dtype=bool)
+        if k <= len(masks):
+            incoming = (base >= k) | ((base == k - 1) & masks[k - 1])
+        both = incoming[..., :, None] | outgoing[..., None, :]
+        both = np.broadcast_to(both, (*frozen.shape[:-1], *network.widths[k - 1 : k + 1][::-1]))
+        frozen[..., weights] = both.reshape(*frozen.shape[:-1], -1)
+        frozen[..., biases] = incoming
+        outgoing = incoming
+    return frozen
 
 
 # --- the probability that a neuron is dead --------------------------------------------------
@@ -294,7 +370,7 @@ def smallest_width(p, probability):
     wanted = check.number(probability, "probability", low=0.0, high=1.0, open_high=True)
     if p == 1.0:
         return 0 if wanted == 0.0 else 1
-    alive, target = math.log1p(-p), math.log1p(-wanted)
+    alive, target = Fraction(math.log1p(-p)), Fraction(math.log1p(-wanted))
 
     def reaches(width):
         if width <= 2000:  # exactly, because the two sides can be equal
@@ -340,7 +416,7 @@ def depth_law(width, n_layers):
     probability 1/2. For more inputs it is a lower bound, because an input more can only help a
     layer. Used in "The width law, the depth law and the risk ladder".
     """
-    n, layers = _counts(width, "width", 1), _counts(n_layers, "n_layers", 0)
+    n, layers = _pair(_counts(width, "width", 1), _counts(n_layers, "n_layers", 0))
     return _plain(np.exp(layers * np.log1p(-np.exp2(-n))))
 
 
@@ -380,7 +456,7 @@ def layer_death_bound(width, n_layers, zero_bias=False):
     more: where neurons come in mirrored pairs (`mirrored` of `lib.problems.initialize`) no layer
     ever dies. Used in "The width law, the depth law and the risk ladder".
     """
-    n, layers = _counts(width, "width", 1), _counts(n_layers, "n_layers", 1)
+    n, layers = _pair(_counts(width, "width", 1), _counts(n_layers, "n_layers", 1))
     negative = n * n if check.flag(zero_bias, "zero_bias") else n * (n + 1.0)
     return _plain(np.exp((layers - 1.0) * np.log1p(-np.exp2(-negative))))
 
@@ -418,14 +494,16 @@ def failure_lower_bound(width, p, k_star):
     We derive it: the function that the network realizes always belongs to the class of the living
     neurons. Used in "The width law, the depth law and the risk ladder".
     """
-    from scipy.special import bdtr
+    from scipy.special import betainc
 
     n = _counts(width, "width", 0)
     p = check.number(p, "p", low=0.0, high=1.0)
-    fewer = check.integer(k_star, "k_star", low=0) - 1
-    if fewer < 0:
+    k = check.integer(k_star, "k_star", low=0, high=2**53)
+    if k == 0:
         return _plain(np.zeros_like(n))
-    return _plain(bdtr(np.minimum(fewer, n), n.astype(np.int64), 1.0 - p))
+    # That more than n - k of the n are dead, which keeps its digits where p is tiny.
+    dead = betainc(np.maximum(n - k, 0.0) + 1.0, k, p)
+    return _plain(np.where(n < k, 1.0, dead))
 
 
 # --- the laws by simulation -----------------------------------------------------------------
@@ -524,14 +602,17 @@ def simulate_depth_law(width, n_layers, inputs=(1.0,), law="he", bias="zero", n=
     widths = (inputs.shape[1],) + n_layers * (width,)
     slices = layer_slices(widths)
     alive = 0
-    for theta in parameter_blocks(widths, n, law, bias, seed):
-        states = np.broadcast_to(inputs, (len(theta), *inputs.shape))
-        for weights, biases in slices:
-            matrices = theta[:, weights].reshape(len(theta), width, states.shape[2])
-            entering = states @ matrices.transpose(0, 2, 1) + theta[:, None, biases]
-            survives = (entering > 0.0).any(axis=(1, 2))
-            states, theta = np.maximum(entering[survives], 0.0), theta[survives]
-        alive += len(theta)
+    rows = max(1, BLOCK // (len(inputs) * width))
+    for block in parameter_blocks(widths, n, law, bias, seed):
+        for first in range(0, len(block), rows):
+            theta = block[first : first + rows]
+            states = np.broadcast_to(inputs, (len(theta), *inputs.shape))
+            for weights, biases in slices:
+                matrices = theta[:, weights].reshape(len(theta), width, states.shape[2])
+                entering = states @ matrices.transpose(0, 2, 1) + theta[:, None, biases]
+                survives = (entering > 0.0).any(axis=(1, 2))
+                states, theta = np.maximum(entering[survives], 0.0), theta[survives]
+            alive += len(theta)
     return proportion_interval(alive, n)
 
 
@@ -585,6 +666,17 @@ def _counts(x, name, low):
     if counts.size and counts.min() < low:
         raise ValueError(f"{name} must be at least {low}; got {x!r}")
     return counts.astype(np.float64)
+
+
+def _pair(width, n_layers):
+    """Return `width` and `n_layers` in one shape."""
+    try:
+        return np.broadcast_arrays(width, n_layers)
+    except ValueError:
+        raise ValueError(
+            "width and n_layers must have shapes that fit together; "
+            f"got {width.shape} and {n_layers.shape}"
+        ) from None
 
 
 def _plain(x):

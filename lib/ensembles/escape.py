@@ -31,7 +31,7 @@ def escape_times(
     problem : Problem
         The function.
     starts : array_like, shape (n, d)
-        One start per row.
+        One start per row, such as a saddle plus `lib.optimizers.ball_noise`.
     learning_rate : float
         The step size :math:`\alpha`, positive.
     radius : float
@@ -57,10 +57,21 @@ def escape_times(
     TypeError, ValueError
         If an argument has the wrong type, shape or range; the message names it.
 
+    Examples
+    --------
+    >>> from lib import ensembles, problems
+    >>> saddle = problems.quadratic_saddle([1.0, -1.0])
+    >>> ensembles.escape_times(saddle, [[0.0, 1e-10], [1.0, 0.0]], direction=[0, 1]).tolist()
+    [235, -1]
+
     Notes
     -----
-    For a quadratic saddle with curvature :math:`-\gamma` the answer is
-    :math:`\lceil\log(R/|y_0|)/\log(1+\alpha\gamma)\rceil`. Used in "Escape time".
+    Measured along the only direction of negative curvature, :math:`-\gamma`, of a quadratic
+    saddle, the answer is :math:`\lceil\log(R/|y_0|)/\log(1+\alpha\gamma)\rceil`. Here
+    :math:`y_0` is the coordinate of the start in that direction. Coordinates that have shrunk
+    below 1e-307 or so slow the processor tenfold and more; in very long runs let the others have
+    curvature :math:`1/\alpha`, which makes them exactly 0 in one step. Used in "Escape time" and
+    "Escaping without smoothness".
     """
     starts = _starts(problem, starts)
     d = problem.dimension

@@ -19,6 +19,10 @@ class Proportion:
         Ends of the interval.
     confidence : float
         Confidence level of the interval.
+
+    Notes
+    -----
+    Returned by `proportion_interval`. Used in every chapter that counts runs.
     """
 
     k: int

@@ -1,7 +1,9 @@
-"""Gradient descent from many starts at once, in chunks that any executor can run."""
+"""A method from many starts at once, in chunks that any executor can run."""
 
+import inspect
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -14,6 +16,8 @@ from lib.optimizers import METHODS
 from lib.optimizers._drive import (
     COUNTERS,
     N_HVP,
+    N_SAMPLE,
+    N_SAMPLE_HVP,
     N_VALUE,
     SEEN_GRADIENT,
     SEEN_VALUE,
@@ -21,7 +25,7 @@ from lib.optimizers._drive import (
     drive_many,
 )
 from lib.optimizers._method import kernels, settings
-from lib.optimizers._steps import CONVERGED, DIVERGED, MAX_ITER
+from lib.optimizers._steps import BUDGET, CONVERGED, DIVERGED, MAX_ITER
 from lib.optimizers.result import STATUSES
 from lib.problems import Problem
 
@@ -45,12 +49,27 @@ class Ensemble:
         How each run ended, as in `lib.optimizers.Result`.
     evaluations : ndarray of int, shape (n, 3)
         Values, gradients and Hessian-vector products that each run needed.
+    sample_evaluations : ndarray of int, shape (n, 2)
+        Gradients and Hessian-vector products of single samples that each run needed.
+
+    Notes
+    -----
+    Used in "Strict saddles" and "The stable manifold".
     """
 
-    x: np.ndarray = field(repr=False)
-    n_iter: np.ndarray = field(repr=False)
-    status: np.ndarray = field(repr=False)
-    evaluations: np.ndarray = field(repr=False)
+    x: np.ndarray
+    n_iter: np.ndarray
+    status: np.ndarray
+    evaluations: np.ndarray
+    sample_evaluations: np.ndarray
+
+    @property
+    def counts(self):
+        """Number of runs for each status that occurs, a dict."""
+        return _occurrences(self.status)
+
+    def __repr__(self):
+        return f"Ensemble(n={len(self.x)}, counts={self.counts})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +85,10 @@ class Basins:
         Steps each run made.
     counts : dict
         Number of runs for each label that occurs.
+
+    Notes
+    -----
+    Used in the primer, "Strict saddles" and "The stable manifold".
     """
 
     labels: np.ndarray = field(repr=False)
@@ -76,7 +99,7 @@ class Basins:
 DIVERGED_LABEL, UNDECIDED_LABEL = -1, -2
 
 
-def uniform_starts(n, low, high, dimension=2, seed=0):
+def uniform_starts(n, low, high, dimension=None, seed=0):
     """Draw starts uniformly from a box.
 
     Parameters
@@ -85,8 +108,8 @@ def uniform_starts(n, low, high, dimension=2, seed=0):
         Number of starts, at least 1.
     low, high : float or array_like, shape (dimension,)
         Corners of the box, low below high.
-    dimension : int
-        Number of coordinates.
+    dimension : int, optional
+        Number of coordinates. Default: as many as `low` or `high` has, 2 if both are numbers.
     seed : int
         Seed, at least 0; equal seeds give equal starts.
 
@@ -100,12 +123,21 @@ def uniform_starts(n, low, high, dimension=2, seed=0):
     TypeError, ValueError
         If an argument has the wrong type, shape or range; the message names it.
 
+    Examples
+    --------
+    >>> from lib import ensembles
+    >>> ensembles.uniform_starts(1000, [0.0, -1.0, 5.0], [1.0, 1.0, 6.0]).shape
+    (1000, 3)
+
     Notes
     -----
     A distribution with a density, as the theorem of Lee et al. (2016) asks for. Used in all
     chapters with random starts.
     """
     count = check.integer(n, "n", low=1)
+    low, high = check.floats(low, "low"), check.floats(high, "high")
+    if dimension is None:
+        dimension = max((corner.size for corner in (low, high) if corner.ndim > 0), default=2)
     d = check.integer(dimension, "dimension", low=1)
     low, high = _corner(low, d, "low"), _corner(high, d, "high")
     if not (low < high).all():
@@ -135,6 +167,12 @@ def grid_starts(x_range, y_range, shape):
     TypeError, ValueError
         If a range does not ascend or `shape` is not two whole numbers of at least 1.
 
+    Examples
+    --------
+    >>> from lib import ensembles
+    >>> ensembles.grid_starts((0.0, 4.0), (0.0, 2.0), (1, 2)).tolist()
+    [[1.0, 1.0], [3.0, 1.0]]
+
     Notes
     -----
     Used for the maps of basins in "Strict saddles".
@@ -160,6 +198,7 @@ def run_many(
     executor=None,
     method="gradient_descent",
     max_evaluations=None,
+    progress=False,
     **options,
 ):
     """Run a method from every start, keeping only where each run ended.
@@ -176,7 +215,8 @@ def run_many(
         Largest number of steps a run.
     tol : float
         A run stops when its gradient norm is at most `tol`. Gradient descent compares squares,
-        and takes the square of a norm below 1e-162 for zero.
+        and takes the square of a norm below 1e-162 for zero. A method that draws mini-batches
+        looks at the norm only at the start and after `max_iter` steps.
     divergence_radius : float
         A run stops as "diverged" when an entry of its iterate exceeds this.
     executor : object with a ``map`` method, optional
@@ -185,7 +225,9 @@ def run_many(
     method : str
         Name of an optimizer of `lib.optimizers.METHODS` that runs in compiled code.
     max_evaluations : int, optional
-        Largest number of oracle calls a run (not for gradient descent, which needs one a step).
+        Largest number of oracle calls a run, as for the methods themselves.
+    progress : bool
+        Show a progress bar (tqdm), which moves when a chunk of 32768 runs is done.
     **options
         Options of that optimizer. Where it takes a `seed`, run number i of `starts` draws from a
         stream of its own, so that the result does not depend on how the runs are shared out.
@@ -200,6 +242,16 @@ def run_many(
     TypeError, ValueError
         If an argument has the wrong type, shape or range; the message names it.
 
+    Examples
+    --------
+    >>> from lib import ensembles, problems
+    >>> starts = ensembles.uniform_starts(100_000, -1, 1)
+    >>> runs = ensembles.run_many(problems.double_well(), starts, learning_rate=0.5)
+    >>> runs
+    Ensemble(n=100000, counts={'converged': 100000})
+    >>> runs.x[:, 1].min().round(6).item(), runs.x[:, 1].max().round(6).item()
+    (-1.0, 1.0)
+
     Notes
     -----
     Used in "Strict saddles" and "The stable manifold".
@@ -211,36 +263,51 @@ def run_many(
     if learning_rate is not None:
         options["learning_rate"] = learning_rate
     check.choice(method, "method", tuple(METHODS))
+    budget = max_evaluations
+    if budget is not None:
+        check.integer(budget, "max_evaluations", low=1)
+    bar = check.flag(progress, "progress")
+    known = list(inspect.signature(METHODS[method].plan).parameters)[1:]
+    for key in options:
+        if key not in known:
+            raise TypeError(
+                f"{method} has no option {key!r} in an ensemble; its own are {', '.join(known)}"
+            )
     made = METHODS[method].plan(problem=problem, **options)
     if method == "gradient_descent":
+        end = last if budget is None else min(last, budget - 1)
         rate = made.options[0]
-        work = partial(_run_chunk, problem, rate=rate, max_iter=last, tol=tol, radius=radius)
-        x, n_iter, codes = map_chunks(work, starts, executor)
+        work = partial(_run_chunk, problem, rate=rate, max_iter=end, tol=tol, radius=radius)
+        x, n_iter, codes = map_chunks(work, starts, executor, bar)
+        if end < last:
+            codes[codes == MAX_ITER] = BUDGET
         evaluations = np.zeros((len(starts), 3), dtype=np.int64)
         evaluations[:, 1] = n_iter + 1
+        samples = np.zeros((len(starts), 2), dtype=np.int64)
     else:
-        if max_evaluations is not None:
-            check.integer(max_evaluations, "max_evaluations", low=1)
-        work = partial(_drive_chunk, problem, method, options, last, max_evaluations, tol, radius)
+        work = partial(_drive_chunk, problem, method, options, last, budget, tol, radius)
         numbered = np.column_stack([starts, np.arange(len(starts))])
-        x, counts, codes = map_chunks(work, numbered, executor)
-        n_iter = counts[:, STEPS]
+        x, counts, codes = map_chunks(work, numbered, executor, bar)
+        n_iter = counts[:, STEPS].copy()
         evaluations = counts[:, N_VALUE : N_HVP + 1].copy()
         evaluations[:, :2] -= counts[:, SEEN_VALUE : SEEN_GRADIENT + 1]
-    return Ensemble(x, n_iter, np.array(STATUSES)[codes], evaluations)
+        samples = counts[:, N_SAMPLE : N_SAMPLE_HVP + 1].copy()
+    return Ensemble(x, n_iter, np.array(STATUSES)[codes], evaluations, samples)
 
 
 def basins(
     problem,
     starts,
-    learning_rate=0.1,
+    learning_rate=None,
     max_iter=10_000,
     tol=1e-10,
     distance=1e-3,
     divergence_radius=1e8,
     executor=None,
+    method="gradient_descent",
+    **options,
 ):
-    """Find which critical point gradient descent reaches from every start.
+    """Find which critical point a method reaches from every start.
 
     Parameters
     ----------
@@ -248,8 +315,8 @@ def basins(
         A problem with known critical points.
     starts : array_like, shape (n, d)
         One start per row.
-    learning_rate, max_iter, tol, divergence_radius, executor
-        As for `run_many`.
+    learning_rate, max_iter, tol, divergence_radius, executor, method, **options
+        As for `run_many`; gradient descent's own learning rate is 0.1.
     distance : float
         A run that met the tolerance counts as having reached a critical point when it ended
         within this Euclidean distance of it.
@@ -264,6 +331,17 @@ def basins(
     ValueError
         If the problem lists no critical points, or an argument is out of range.
 
+    Examples
+    --------
+    >>> from lib import ensembles, problems
+    >>> well = problems.double_well()
+    >>> [point.kind for point in well.critical_points]
+    ['strict saddle', 'minimizer', 'minimizer']
+    >>> grid = ensembles.grid_starts((-1, 1), (-1, 1), (40, 60))
+    >>> found = ensembles.basins(well, grid, learning_rate=0.5)
+    >>> found.counts, found.labels.reshape(40, 60)[:, 0].min().item()
+    ({1: 1200, 2: 1200}, 1)
+
     Notes
     -----
     Used in the primer, "Strict saddles" and "The stable manifold".
@@ -272,7 +350,17 @@ def basins(
     if not problem.critical_points:
         raise ValueError("problem must list critical points; this one has none")
     reach = check.positive(distance, "distance")
-    runs = run_many(problem, starts, learning_rate, max_iter, tol, divergence_radius, executor)
+    runs = run_many(
+        problem,
+        starts,
+        learning_rate,
+        max_iter,
+        tol,
+        divergence_radius,
+        executor,
+        method,
+        **options,
+    )
     labels = np.full(len(runs.x), UNDECIDED_LABEL)
     nearest = np.where(runs.status == "converged", reach, -np.inf)
     for i, known in enumerate(problem.critical_points):
@@ -281,28 +369,40 @@ def basins(
         labels[closer] = i
         nearest[closer] = away[closer]
     labels[runs.status == "diverged"] = DIVERGED_LABEL
-    found, numbers = np.unique(labels, return_counts=True)
-    return Basins(labels, runs.n_iter, dict(zip(found.tolist(), numbers.tolist(), strict=True)))
+    return Basins(labels, runs.n_iter, _occurrences(labels))
 
 
-def map_chunks(work, starts, executor):
+def map_chunks(work, starts, executor, progress=False):
     """Apply `work` to chunks of fixed size and join what it returns, in order."""
     chunks = [starts[i : i + CHUNK] for i in range(0, len(starts), CHUNK)]
-    if executor is not None:
-        if not hasattr(executor, "map"):
-            raise TypeError(f"executor must have a map method; got {type(executor).__name__}")
-        parts = list(executor.map(work, chunks))
-    elif len(chunks) == 1:
-        parts = [work(chunks[0])]
-    else:
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            parts = list(pool.map(work, chunks))
+    if executor is not None and not hasattr(executor, "map"):
+        raise TypeError(f"executor must have a map method; got {type(executor).__name__}")
+    with ExitStack() as stack:
+        if executor is None and len(chunks) > 1:
+            executor = stack.enter_context(ThreadPoolExecutor(os.cpu_count()))
+        results = map(work, chunks) if executor is None else executor.map(work, chunks)
+        parts = list(_shown(results, chunks) if progress else results)
     return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
 
 
-def _corner(x, d, name):
-    """Return `x`, a number or one number per coordinate, as an array of shape (d,)."""
-    corner = check.floats(x, name)
+def _shown(results, chunks):
+    """Hand on the results, and count their runs with a progress bar."""
+    from tqdm.auto import tqdm
+
+    with tqdm(total=sum(map(len, chunks)), unit="run") as bar:
+        for result, chunk in zip(results, chunks, strict=True):
+            bar.update(len(chunk))
+            yield result
+
+
+def _occurrences(values):
+    """Return how often each value occurs."""
+    found, numbers = np.unique(values, return_counts=True)
+    return dict(zip(found.tolist(), numbers.tolist(), strict=True))
+
+
+def _corner(corner, d, name):
+    """Return a corner, given as one number or one for each coordinate, in shape (d,)."""
     return check.point(np.full(d, corner) if corner.ndim == 0 else corner, d, name)
 
 

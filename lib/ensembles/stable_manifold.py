@@ -20,12 +20,15 @@ class StableManifold:
     offsets : ndarray, shape (n,)
         Coordinate along the stable eigenvector.
     heights : ndarray, shape (n,)
-        Coordinate along the unstable eigenvector; NaN where the two ends of the search line
-        leave on the same side.
+        Coordinate along the unstable eigenvector; NaN where the search line holds none.
     points : ndarray, shape (n, 2)
         The traced points.
     stable, unstable : ndarray, shape (2,)
         The unit eigenvectors of the Hessian at the saddle, largest entry positive.
+
+    Notes
+    -----
+    Used in "The stable manifold".
     """
 
     offsets: np.ndarray = field(repr=False)
@@ -52,7 +55,8 @@ def stable_manifold(
     offsets : array_like, shape (n,)
         Coordinates along the stable eigenvector, relative to the saddle.
     learning_rate : float
-        The step size, positive; the manifold depends on it.
+        The step size, positive and below 2 over the positive eigenvalue: beyond that the saddle
+        repels in every direction. The manifold depends on it.
     half_width : float
         The search line reaches so far to both sides along the unstable eigenvector.
     exit_distance : float
@@ -63,13 +67,24 @@ def stable_manifold(
     Returns
     -------
     StableManifold
-        Heights and points; NaN where the search line is not crossed exactly so that its two ends
-        leave on different sides.
+        Heights and points; NaN where the search line holds no crossing: its two ends leave on the
+        same side, or all between them does. NaN also where `max_iter` is too small to tell: a run
+        neither left nor came to the saddle, and the height was not yet known to a relative
+        1e-9 of `half_width`.
 
     Raises
     ------
     TypeError, ValueError
         If an argument has the wrong type, shape or range, or `saddle` is not such a saddle.
+
+    Examples
+    --------
+    That of the double well is the first axis:
+
+    >>> from lib import ensembles, problems
+    >>> traced = ensembles.stable_manifold(problems.double_well(), [0, 0], [-1.0, 0.0, 1.0])
+    >>> abs(traced.points[:, 1]).max().item() < 1e-12, traced.points[:, 0].tolist()
+    (True, [-1.0, 0.0, 1.0])
 
     Notes
     -----
@@ -87,6 +102,8 @@ def stable_manifold(
             "saddle must be a critical point with one negative and one positive eigenvalue; "
             f"its eigenvalues are {eigenvalues}"
         )
+    rate = check.positive(learning_rate, "learning_rate")
+    check.number(rate, "learning_rate", high=2.0 / eigenvalues[1], open_high=True)
     unstable, stable = (v * np.sign(v[np.abs(v).argmax()]) for v in vectors.T)
     heights = np.empty(along.size)
     trace = stamp(_bisect, side=stamp(_side, gradient=problem.gradient_kernel))
@@ -96,7 +113,7 @@ def stable_manifold(
         unstable,
         along,
         problem.parameters,
-        check.positive(learning_rate, "learning_rate"),
+        rate,
         check.positive(half_width, "half_width"),
         check.positive(exit_distance, "exit_distance"),
         check.integer(max_iter, "max_iter", low=1, high=10**9),
@@ -109,8 +126,12 @@ def stable_manifold(
 side = Slot("side")
 
 
+SETTLED = 1e-9
+UNKNOWN = 2
+
+
 def _side(x, center, unstable, p, rate, distance, max_iter):
-    """Follow a run; return +1 or -1 for the side on which it leaves, 0 if it does not."""
+    """Follow a run; return +1 or -1 for the side on which it leaves, 0 if it ends at the saddle."""
     g = np.empty(2)
     for _ in range(max_iter):
         out = unstable[0] * (x[0] - center[0]) + unstable[1] * (x[1] - center[1])
@@ -121,7 +142,9 @@ def _side(x, center, unstable, p, rate, distance, max_iter):
         gradient(x, p, g)
         x[0] -= rate * g[0]
         x[1] -= rate * g[1]
-    return 0
+    if abs(x[0] - center[0]) + abs(x[1] - center[1]) <= SETTLED * distance:
+        return 0
+    return UNKNOWN
 
 
 def _bisect(center, stable, unstable, offsets, p, rate, width, distance, max_iter, heights):
@@ -129,12 +152,13 @@ def _bisect(center, stable, unstable, offsets, p, rate, width, distance, max_ite
     for n in range(offsets.size):
         low = -width
         high = width
-        ends = 0
+        parted = True
         for end in (low, high):
             for i in range(2):
                 x[i] = center[i] + offsets[n] * stable[i] + end * unstable[i]
-            ends += side(x, center, unstable, p, rate, distance, max_iter) * (1 if end > 0 else -1)
-        if ends != 2:
+            where = side(x, center, unstable, p, rate, distance, max_iter)
+            parted = parted and where == (1 if end > 0 else -1)
+        if not parted:
             heights[n] = np.nan
             continue
         while True:
@@ -144,12 +168,13 @@ def _bisect(center, stable, unstable, offsets, p, rate, width, distance, max_ite
             for i in range(2):
                 x[i] = center[i] + offsets[n] * stable[i] + middle * unstable[i]
             where = side(x, center, unstable, p, rate, distance, max_iter)
-            if where == 0:
-                low = middle
-                high = middle
+            if where == 0 or where == UNKNOWN:
+                known = where == 0 or high - low <= SETTLED * width
+                low = middle if known else np.nan
+                high = low
                 break
             if where > 0:
                 high = middle
             else:
                 low = middle
-        heights[n] = 0.5 * (low + high)
+        heights[n] = 0.5 * (low + high) if low > -width and high < width else np.nan

@@ -21,6 +21,7 @@ from lib.optimizers.hessian_scaled import (
     Scalings,
     hessian_scaled,
     regime,
+    regime_map,
     scalings,
     stochastic_hessian_scaled,
 )
@@ -127,6 +128,7 @@ __all__ = [
     "perturbed_gradient_descent",
     "proximal_point",
     "regime",
+    "regime_map",
     "restarted_sgd",
     "rmsprop",
     "safe_learning_rate",

@@ -65,6 +65,14 @@ def small_gradient(k, x, f, g, size, tol, p, o, v, s, m, r, ahead, c):
     return RUNNING, f
 
 
+@inlined
+def small_recorded_gradient(k, x, f, g, size, tol, p, o, v, s, m, r, ahead, c):
+    """Stop as `small_gradient` where the gradient is known, but never for a tolerance of 0."""
+    if size <= tol and tol > 0.0:
+        return CONVERGED, f
+    return RUNNING, f
+
+
 @kernel
 def write(log, row, k, f, size, n_trace, s, x):
     """Record one iterate."""
@@ -119,9 +127,14 @@ def drive(x_, g_, ahead_, level, p_, o_, v_, s_, m_, r_, c_, w_, tol, radius, lo
         elif code == RUNNING and k == w[UNTIL]:
             break
         elif code == RUNNING:
+            for j in range(w[N_TRACE]):
+                log[c[ROWS], 3 + j] = s[j]
             code, ahead_f = advance(k, x, f, g, size, tol, p, o, v, s, m, r, ahead, c)
             if code == RUNNING and not inside(ahead, radius):
                 code = DIVERGED
+            if code != RUNNING and code != REWIND:  # a step that is not made leaves no trace
+                for j in range(w[N_TRACE]):
+                    s[j] = log[c[ROWS], 3 + j]
         if code == RUNNING or code == REWIND:
             for i in range(d):
                 x[i] = ahead[i]

@@ -53,7 +53,7 @@ COMMON = {
         None,
         "callable, optional",
         "Called as ``callback(k, x, value, gradient_norm)`` for each recorded iterate; a true\n"
-        'answer stops the run with status "stopped".',
+        'answer, or StopIteration, stops the run with status "stopped".',
     ),
     "progress": (False, "bool", "Show a progress bar (tqdm)."),
 }
@@ -62,7 +62,7 @@ LAZY_TOL = (
     0.0,
     "float",
     "Stop when the Euclidean norm of the full gradient at a recorded iterate is at most `tol`;\n"
-    "0 never stops early unless it is exactly zero.",
+    "0 never stops early, not even at a saddle: the gradient of a batch need not be zero there.",
 )
 
 RETURNS = """Result
@@ -141,7 +141,11 @@ def optimizer(**defaults):
 
         @functools.wraps(plan)
         def public(*args, **kwargs):
-            bound = outer.bind(*args, **kwargs)
+            try:
+                bound = outer.bind(*args, **kwargs)
+            except TypeError as error:
+                names = ", ".join(outer.parameters)
+                raise TypeError(f"{plan.__name__}: {error}; it takes {names}") from None
             bound.apply_defaults()
             given = bound.arguments
             own = {name: given[name] for name in inner.parameters}
@@ -298,7 +302,11 @@ def _in_pieces(run, arguments, log, callback, progress):
             if bar is not None:
                 bar.update(int(counters[d.STEPS]) - bar.n)
             while callback is not None and seen < counters[d.ROWS]:
-                if callback(*log.row(seen)) and code == RUNNING:
+                try:
+                    enough = callback(*log.row(seen))
+                except StopIteration:
+                    enough = True
+                if enough and code == RUNNING:
                     code = STOPPED
                 seen += 1
             w[d.UNTIL] = min(last, int(w[d.UNTIL]) + piece)

@@ -66,8 +66,9 @@ def approximate_newton(
     variant : str
         "exact", "fixed", "sampled" or "sketched".
     n_samples : int, optional
-        Number of rows drawn, or rows of the sketch. Default: 20 for each coordinate, but
-        at most n for the n rows of A; and all of them, unsampled, for "fixed".
+        Number of draws, or rows of the sketch. At most n for the n rows of A without replacement;
+        at most the power of two from n on for "hadamard". Default: 20 for each coordinate, but at
+        most n; and all rows, unsampled, for "fixed".
     scheme : str
         How rows are drawn, "uniform", "row_norm", "leverage" or "sketched_leverage", as for
         `lib.curvature.sample_rows`. The leverage scores are those of :math:`|D|^{1/2}A`.
@@ -76,8 +77,9 @@ def approximate_newton(
     sketch : str
         "gaussian", "count" or "hadamard", as in `lib.curvature.SKETCHES`.
     debias : bool
-        Whether steps are multiplied by :math:`1-(d+1)/m` for m samples, as for
-        `lib.curvature.debias_factor`.
+        Whether steps are multiplied by :math:`1-(d+1)/m` for m samples (see
+        `lib.curvature.debias_factor`), which is right on average for "sketched" with "gaussian"
+        and about right for draws with replacement where E is small.
     fresh : bool
         Whether each step draws anew. Otherwise the first draw is kept: the same rows with the
         same factors, or the same S.
@@ -128,13 +130,18 @@ def approximate_newton(
     The setting of Li, Song, Wang and Yin (2023), for any problem with such a Hessian: local
     convergence of Newton's method with an approximate Hessian, after a number of steps that grows
     like :math:`\log(1/\varepsilon)` and not, as for exact Newton, like its logarithm. We derive
-    the contraction :math:`\sqrt{(d-1)/m}` of "sampled" with leverage scores
-    (`lib.curvature.predicted_contraction`). The sampled matrix is positive definite only where
-    all of it is; of negative entries of D the absolute value decides how often they are drawn.
+    the contraction :math:`\sqrt{(d-1)/m}` of "sampled" with leverage scores for positive D and
+    small E (`lib.curvature.predicted_contraction`); with a larger E the error of the sampled part
+    counts :math:`\lambda_{\max}(H^{-1}A^\top DA)` times, H the whole Hessian. n draws with
+    replacement do not give exact Newton, n rows without replacement do. Nothing guarantees that a
+    sampled matrix is positive definite if D has negative entries or E is indefinite; of negative
+    entries the absolute value decides how often they are drawn.
     Forming :math:`\tilde H` from the data is not counted as Hessian-vector products; "exact" for
-    a problem without rows and parts uses d of them. Status "breakdown" also means that
-    :math:`\tilde H` is not finite or zero, or that there is no root. Runs in Python, with BLAS and
-    LAPACK inside. Used in "How much Hessian is enough" and "Local means local".
+    a problem without rows and parts uses d of them. Status "breakdown" also means that the
+    gradient or :math:`\tilde H` is not finite, that :math:`\tilde H` is zero, or that there is no
+    root (``problem.data.root(run.x)`` says why). Runs in Python, with BLAS and LAPACK inside.
+
+    Used in "How much Hessian is enough" and "Local means local".
     """
     rate = check.positive(learning_rate, "learning_rate")
     variant = check.choice(variant, "variant", VARIANTS)
@@ -192,7 +199,8 @@ def _require(problem, variant):
     if missing:
         names = " and ".join(f"data.{name}" for name in missing)
         raise ValueError(
-            f"problem must carry {names} for variant {variant!r}; {problem.name} does not"
+            f"problem must carry {names} for variant {variant!r}; {problem.name} does not "
+            "(variant 'exact' needs only the Hessian)"
         )
     if variant == "fixed" and problem.data.metric() is None:
         raise ValueError(
@@ -234,6 +242,8 @@ def _fixed(problem, choose, draws, fresh):
             kept = gram(data.rows, weights), data.rows.shape[0]
         if kept is not None and not (choose and fresh):
             return kept
+        if not weights.any():
+            return None, 0
         sample = sample_rows(data.rows, weights, seed=draws, **choose)
         kept = sampled_gram(data.rows, sample), sample.indices.size
         return kept
@@ -280,6 +290,8 @@ def _step(estimate, rate, safeguard, search, limits):
     """Return the step of the method: a function with the arguments of the common loop."""
 
     def advance(k, x, f, g, size, tol, p, o, v, s, m, r, ahead, c):
+        if not np.isfinite(g).all():  # so far out that the estimate would overflow, too
+            return BREAKDOWN, math.nan
         matrix, rows = estimate(x, c)
         if matrix is None:
             return BREAKDOWN, math.nan

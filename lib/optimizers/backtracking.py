@@ -25,7 +25,7 @@ def backtracking_gradient_descent(
     r"""Run gradient descent with Armijo backtracking.
 
     The step :math:`\alpha_k` is the first of the trials :math:`a,\theta a,\theta^2a,\dots` with
-    :math:`f(x_k-\alpha\nabla f)\le f(x_k)-\rho\alpha\|\nabla f(x_k)\|^2`.
+    :math:`f(x_k-\alpha\nabla f(x_k))\le f(x_k)-\rho\alpha\|\nabla f(x_k)\|^2`.
 
     Parameters
     ----------
@@ -52,11 +52,14 @@ def backtracking_gradient_descent(
 
     Notes
     -----
-    The trace has the "step_size". With :math:`\rho=\theta=\frac12`, every accepted step of a cold
-    start is at least :math:`\min\{a,1/(2\rho_1(f(x_k)))\}`; a warm start with growth 2 keeps only
-    :math:`\alpha_k\ge\min\{2\alpha_{k-1},1/(2\rho_1(f(x_k)))\}`, so it may climb slowly from a
-    step that is too small (we derive both). Used in "Which step is safe" and "What it buys,
-    honestly".
+    The trace has the "step_size". Let :math:`\rho_1(t)` bound the norm of the Hessian at all points
+    with a value up to t; the method does not need to know it. With :math:`\rho=\theta=\frac12`,
+    every accepted step of a cold start is at least :math:`\min\{a,1/(2\rho_1(f(x_k)))\}`; a warm
+    start with growth 2 keeps only :math:`\alpha_k\ge\min\{2\alpha_{k-1},1/(2\rho_1(f(x_k)))\}`, so
+    it may climb slowly from a step that is too small (we derive both). Values are compared, so
+    where the decrease that is asked for is less than their rounding, the trials that pass may be
+    so small that they move nothing: a `tol` can be too small to be reached. Used in "Which step
+    is safe" and "What it buys, honestly".
     """
     factor = 0.0 if growth is None else check.number(growth, "growth", low=1.0)
     return Plan(

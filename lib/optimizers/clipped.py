@@ -34,7 +34,8 @@ def clipped_gradient_descent(problem, learning_rate=0.1, max_step=0.5):
     Notes
     -----
     The trace has the "step_size". The method of Zhang, He, Sra and Jadbabaie (2020), in our
-    parametrisation. Used in "Which step is safe".
+    parametrisation; only the gradient's norm is needed, no value and no :math:`\rho_1`. Used in
+    "Which step is safe".
     """
     return Plan(
         _advance,

@@ -9,10 +9,17 @@ from lib import _random as random
 from lib import _validation as check
 from lib._jit import Slot, kernel, row, stamp
 from lib._vectors import norm
-from lib.optimizers._drive import N_GRADIENT, N_HVP, N_SAMPLE, N_SAMPLE_HVP
+from lib.optimizers._drive import (
+    N_GRADIENT,
+    N_HVP,
+    N_SAMPLE,
+    N_SAMPLE_HVP,
+    small_recorded_gradient,
+)
 from lib.optimizers._line_search import searches
 from lib.optimizers._method import LAZY_TOL, Plan, optimizer
 from lib.optimizers._steps import BREAKDOWN, LINE_SEARCH_FAILED, RUNNING
+from lib.problems import Problem
 
 gradient = Slot("gradient")
 hvp = Slot("hvp")
@@ -28,12 +35,14 @@ CHOICES = ("cg", "mr", "gm", "alternating", "random")
 CG, MR, GM, ALTERNATING, RANDOM = range(5)
 
 TRACE = ("step_size", "scaling", "alpha", "regime", "curvature")
-STEP, SCALING, ALPHA, REGIME, CURVATURE, ORDER = range(6)
+STEP, SCALING, ALPHA, REGIME, CURVATURE, LAST, ORDER = range(7)
 DIRECTION, IMAGE, WORK = range(3)
 CHOICE, SIGMA, LPC_STEP, NC_STEP, DECAY = range(5)
-SEARCH, SUFFICIENT, SHRINK, TRIALS, LARGEST = range(4, 9)
+SEARCH, SUFFICIENT, SHRINK, TRIALS, LARGEST, SLACK, NOISE = range(4, 11)
 
+TAKE_LAST = 0.0  # in place of NC_STEP
 SMALLEST_ALPHA = 1e-60
+HUGE = float(np.finfo(np.float64).max)
 ROOT_EPSILON = math.sqrt(np.finfo(np.float64).eps)
 
 
@@ -46,6 +55,11 @@ class Scalings(NamedTuple):
         The scalings; mr <= gm <= cg.
     cosine : float
         Cosine of the angle between g and Hg; mr = cosine * gm = cosine**2 * cg.
+
+    Notes
+    -----
+    Returned by `scalings`, for a gradient g and the Hessian H. Smee, Roosta and Wright (2025).
+    Used in "One Hessian-vector product sets the step".
     """
 
     cg: float
@@ -68,6 +82,8 @@ def hessian_scaled(
     max_alpha=None,
     hessian="exact",
     hessian_samples=None,
+    hessian_noise=0.0,
+    value_tol=0.0,
     seed=0,
 ):
     r"""Run gradient descent with Hessian-aware scaling and an Armijo line search.
@@ -99,8 +115,10 @@ def hessian_scaled(
     lpc_step : float, optional
         The scaling where the curvature is limited, above 0 and at most :math:`1/\sigma`.
         Default: :math:`1/\sigma`, or 1 where `sigma` is 0.
-    nc_step : float
-        The scaling where the curvature is negative, positive.
+    nc_step : float or "last"
+        The scaling where the curvature is negative, positive; or "last", the last scaling of a
+        step with strong positive curvature (1 before the first of them). A number has the units
+        of an inverse curvature; "last" needs none.
     line_search : bool
         Whether :math:`\alpha_k` is searched for; otherwise it is 1 in every step.
     sufficient_decrease : float
@@ -119,6 +137,14 @@ def hessian_scaled(
     hessian_samples : int, optional
         Compute :math:`Hg` from so many samples, drawn anew without replacement in each step, while
         value and gradient stay exact; for problems that are a mean over samples.
+    hessian_noise : float
+        Length :math:`\Delta` of an error that is added to :math:`Hg`, for experiments, at least 0:
+        the method then sees :math:`\tilde Hg=Hg+\Delta\|g\|u`, where u is a unit vector in a
+        direction drawn uniformly in each step. In units of curvature, like `sigma`.
+    value_tol : float
+        Accept a trial also where it misses the inequality by at most this times
+        :math:`|f(x)|`, at least 0; 0 is the rule as above. Close to a minimizer the value changes
+        by less than it is rounded, so that rounding refuses steps; 1e-14 lets them pass.
     seed : int
         Seed of what is drawn; equal seeds give equal runs.
 
@@ -141,20 +167,24 @@ def hessian_scaled(
 
     Notes
     -----
-    Smee, Roosta and Wright (2025), Algorithms 1 to 4; the choice 1/sigma is ours. A step whose
-    first trial is accepted costs a value, a gradient and a Hessian-vector product. Alternating MR
-    and CG is, on quadratics, the method of Dai and Yuan (2003), and the GM step is that of Dai
-    and Yang (2006). The sums behind the scalings are taken of the gradient times a power of two,
-    so that neither a tiny nor a huge gradient spoils them; this rounds nothing. Used in
-    "One Hessian-vector product sets the step", "Why the unit step works" and "What it buys,
-    honestly".
+    Smee, Roosta and Wright (2025), Algorithms 1 to 4; `lpc_step` and `nc_step` are free there,
+    the defaults are ours, and so are `max_alpha`, `hessian_noise` and `value_tol`. A step whose
+    first trial is accepted costs a value, a gradient and a Hessian-vector product. With
+    `hessian_noise` below :math:`(1-2\rho)\sigma`, unit steps are still accepted where the gradient
+    is small enough and the perturbed curvature not negative (we derive it). Alternating MR and CG
+    is, on quadratics, the method of Dai and Yuan (2003), and the GM step is that of Dai and Yang
+    (2006). The sums behind the scalings are taken of the gradient times a power of two, so that
+    neither a tiny nor a huge gradient spoils them; this rounds nothing. Used in "One
+    Hessian-vector product sets the step", "Why the unit step works" and "What it buys, honestly".
     """
     options = _scaling_options(scaling, sigma, lpc_step, nc_step)
+    noise = check.number(hessian_noise, "hessian_noise", low=0.0)
+    slack = check.number(value_tol, "value_tol", low=0.0)
     shrink = check.number(shrink, "shrink", low=0.0, high=1.0, open_low=True, open_high=True)
     sufficient = check.number(
         sufficient_decrease, "sufficient_decrease", 0.0, 1.0, open_low=True, open_high=True
     )
-    largest = np.finfo(np.float64).max
+    largest = HUGE
     if max_alpha is not None:
         largest = check.number(max_alpha, "max_alpha", low=1.0)
     search = check.flag(line_search, "line_search")
@@ -165,13 +195,13 @@ def hessian_scaled(
     kind = {"exact": _exact, "finite_difference": _difference}[hessian]
     drawn = 0
     if hessian_samples is not None:
-        drawn = _batch_size(problem, hessian_samples, "hessian_samples")
+        drawn = _batch_size(problem, hessian_samples, "hessian_samples", "batch_hvp")
         kind = _sampled
         if hessian != "exact":
             raise ValueError("hessian must be 'exact' where hessian_samples is given")
     return Plan(
         _advance,
-        options=[*options, search, sufficient, shrink, trials, largest],
+        options=[*options, search, sufficient, shrink, trials, largest, slack, noise],
         scalars=_scalars(problem, drawn),
         trace=TRACE,
         vectors=3,
@@ -217,8 +247,8 @@ def stochastic_hessian_scaled(
     lpc_step : float, optional
         The scaling where the curvature is limited, above 0 and at most :math:`1/\sigma`.
         Default: :math:`1/\sigma`, or 1 where `sigma` is 0.
-    nc_step : float
-        The scaling where the curvature is negative, positive.
+    nc_step : float or "last"
+        The scaling where the curvature is negative, as for `hessian_scaled`.
     decay : float
         How fast the steps get shorter, at least 0.
     seed : int
@@ -251,7 +281,11 @@ def stochastic_hessian_scaled(
     options = _scaling_options(scaling, sigma, lpc_step, nc_step)
     check.choice(hessian_batch, "hessian_batch", ("same", "independent", "full"))
     kind = {"same": _same, "independent": _sampled, "full": _exact}[hessian_batch]
-    drawn = _batch_size(problem, batch_size, "batch_size")
+    drawn = _batch_size(problem, batch_size, "batch_size", "batch_gradient")
+    if hessian_batch != "full" and problem.batch_hvp_kernel is None:
+        raise ValueError(
+            f"hessian_batch must be 'full' for a problem without batch_hvp, as {problem.name}"
+        )
     return Plan(
         _advance_batch,
         options=[*options, check.number(decay, "decay", low=0.0)],
@@ -263,6 +297,7 @@ def stochastic_hessian_scaled(
             "product": _product(kind, problem),
             "batch_gradient": problem.batch_gradient_kernel,
         },
+        stop=small_recorded_gradient,
         lazy=True,
         seed=check.integer(seed, "seed", low=0),
     )
@@ -283,8 +318,9 @@ def scalings(g, Hg):
 
     Raises
     ------
-    ValueError
-        If the curvature along `g` is not positive: the scalings are not defined there.
+    TypeError, ValueError
+        If an argument is no vector of finite numbers, or the curvature along `g` is not positive
+        (the scalings are not defined there) or no number of the floating range.
 
     Examples
     --------
@@ -301,6 +337,8 @@ def scalings(g, Hg):
     gg, gh, hh = _products(g, Hg)
     if not gh > 0.0:
         raise ValueError(f"g and Hg must have a positive inner product; got {gh:g}")
+    if not hh < math.inf:
+        raise ValueError("Hg must not be so much longer than g that squares overflow")
     mr, gm, cg = (scaling_of(which, gg, gh, hh) for which in (MR, GM, CG))
     return Scalings(cg, mr, gm, gh / math.sqrt(gg) / math.sqrt(hh))
 
@@ -320,7 +358,12 @@ def regime(g, Hg, sigma):
     int
         Index into `REGIMES`: 0 where the curvature :math:`\langle g,Hg\rangle/\|g\|^2` is above
         `sigma` (SPC, strong positive), 1 from 0 to `sigma` (LPC, limited positive), 2 below 0 (NC,
-        negative).
+        negative). A zero gradient counts as 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has the wrong type, shape or range; the message names it.
 
     Examples
     --------
@@ -332,42 +375,98 @@ def regime(g, Hg, sigma):
 
     Notes
     -----
-    Smee, Roosta and Wright (2025), Algorithm 1. Used in "One Hessian-vector product sets the
-    step".
+    Smee, Roosta and Wright (2025), Algorithm 1. `regime_map` does it for many points. Used in
+    "One Hessian-vector product sets the step".
     """
     gg, gh, _ = _products(g, Hg)
     return int(regime_of(gg, gh, check.number(sigma, "sigma", low=0.0)))
 
 
+def regime_map(problem, points, sigma):
+    r"""Classify the curvature along the gradient at many points, for a map of the plane.
+
+    Parameters
+    ----------
+    problem : Problem
+        The function.
+    points : array_like, shape (n, d)
+        The points, for example those of `lib.ensembles.grid_starts`.
+    sigma : float
+        Curvature at or below which the Hessian is not trusted, at least 0.
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+        Index into `REGIMES` for each point, as for `regime`; -1 where the gradient or the
+        Hessian-vector product is not finite.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has the wrong type, shape or range; the message names it.
+
+    Examples
+    --------
+    >>> from lib import optimizers, problems
+    >>> points = [[0.0, 0.1], [0.0, 0.6], [0.0, 1.0], [1.0, 0.0]]
+    >>> optimizers.regime_map(problems.double_well(), points, sigma=0.5).tolist()
+    [2, 1, 1, 0]
+
+    Notes
+    -----
+    Smee, Roosta and Wright (2025), Algorithm 1. At (0, 1), the minimizer, the gradient is zero.
+    Used in "One Hessian-vector product sets the step".
+    """
+    check.instance(problem, "problem", Problem, "a Problem (see lib.problems.custom)")
+    points = check.points(points, problem.dimension, "points")
+    sigma = check.number(sigma, "sigma", low=0.0)
+    out = np.empty(len(points), dtype=np.int64)
+    kernels = {"gradient": problem.gradient_kernel, "hvp": problem.hvp_kernel}
+    stamp(_regimes, **kernels)(
+        points, problem.parameters, sigma, np.empty((2, points.shape[1])), out
+    )
+    return out
+
+
 def _products(g, Hg):
     g = check.vector(g, "g")
+    Hg = check.point(Hg, g.size, "Hg")
     unit = unit_of(g)
-    g, Hg = unit * g, unit * check.point(Hg, g.size, "Hg")
-    return tuple(float(a @ b) for a, b in ((g, g), (g, Hg), (Hg, Hg)))
+    with np.errstate(over="ignore", invalid="ignore"):
+        g, Hg = unit * g, unit * Hg
+        return tuple(float(a @ b) for a, b in ((g, g), (g, Hg), (Hg, Hg)))
 
 
 def _scaling_options(scaling, sigma, lpc_step, nc_step):
     """Check what both methods share and return the first entries of their options."""
     number = CHOICES.index(check.choice(scaling, "scaling", CHOICES))
     sigma = check.number(sigma, "sigma", low=0.0)
-    cap = 1.0 / sigma if sigma > 0.0 else None
+    cap = min(1.0 / sigma, HUGE) if sigma > 0.0 else None
     if lpc_step is None:
         lpc_step = cap or 1.0
     lpc_step = check.number(lpc_step, "lpc_step", low=0.0, high=cap, open_low=True)
-    return [number, sigma, lpc_step, check.positive(nc_step, "nc_step")]
+    if not isinstance(nc_step, str):
+        return [number, sigma, lpc_step, check.positive(nc_step, "nc_step")]
+    if nc_step != "last":
+        raise ValueError(f"nc_step must be a positive number or 'last'; got {nc_step!r}")
+    return [number, sigma, lpc_step, TAKE_LAST]
 
 
-def _batch_size(problem, size, name):
-    if problem.batch_gradient_kernel is None:
+def _batch_size(problem, size, name, *needed):
+    """Check the size of a batch, and that the problem has the `needed` kernels for batches."""
+    if problem.n_samples == 0:
         raise ValueError(
             f"{name} needs a problem that is a mean over samples; {problem.name} is not"
         )
+    for kind in needed:
+        if getattr(problem, f"{kind}_kernel") is None:
+            raise ValueError(f"{name} needs a problem with {kind}; {problem.name} has none")
     return check.integer(size, name, low=1, high=problem.n_samples)
 
 
 def _scalars(problem, drawn):
-    """Return the trace before the first step and, if samples are drawn, all their numbers."""
-    return [np.nan] * len(TRACE) + list(range(problem.n_samples if drawn else 0))
+    """Return the trace before the first step, LAST and, if samples are drawn, all their numbers."""
+    return [np.nan] * len(TRACE) + [1.0] + list(range(problem.n_samples if drawn else 0))
 
 
 def _product(kind, problem):
@@ -399,6 +498,30 @@ def scaling_of(which, gg, gh, hh):
     if which == MR:
         return gh / hh
     return math.sqrt(gg) / math.sqrt(hh)
+
+
+def _regimes(points, p, sigma, work, out):
+    g = row(work, 0)
+    image = row(work, 1)
+    for j in range(out.size):
+        x = row(points, j)
+        gradient(x, p, g)
+        top = 0.0
+        for i in range(g.size):
+            top += abs(g[i])
+        if not top < np.inf:
+            out[j] = -1
+            continue
+        unit = unit_of(g)
+        for i in range(g.size):
+            g[i] *= unit
+        hvp(x, g, p, image)
+        gg = 0.0
+        gh = 0.0
+        for i in range(g.size):
+            gg += g[i] * g[i]
+            gh += g[i] * image[i]
+        out[j] = regime_of(gg, gh, sigma) if abs(gh) < np.inf else -1
 
 
 @kernel
@@ -460,8 +583,11 @@ def aim(k, g, o, v, s, r):
         elif which == RANDOM:
             which = random.below(r, 3)
         scaling = scaling_of(which, gg, gh, hh)
+        s[LAST] = scaling
     elif kind == LPC:
         scaling = o[LPC_STEP]
+    elif o[NC_STEP] == TAKE_LAST:
+        scaling = s[LAST]
     else:
         scaling = o[NC_STEP]
     for i in range(g.size):
@@ -470,6 +596,17 @@ def aim(k, g, o, v, s, r):
     s[REGIME] = kind
     s[CURVATURE] = gh / gg
     return True
+
+
+@kernel
+def disturb(length, v, r):
+    """Add to row IMAGE a vector of random direction, `length` times as long as row DIRECTION."""
+    image = row(v, IMAGE)
+    noise = row(v, WORK)
+    random.normals(r, noise)
+    scale = length * norm(row(v, DIRECTION)) / norm(noise)
+    for i in range(image.size):
+        image[i] += scale * noise[i]
 
 
 # How Hessian-vector products are made: each writes the Hessian times row DIRECTION of v to row
@@ -511,6 +648,8 @@ def _sampled(x, g, p, v, s, m, r, c):
 def _advance(k, x, f, g, size, tol, p, o, v, s, m, r, ahead, c):
     prepare(g, v)
     product(x, g, p, v, s, m, r, c)
+    if o[NOISE] > 0.0:
+        disturb(o[NOISE], v, r)
     if not aim(k, g, o, v, s, r):
         return BREAKDOWN, np.nan
     direction = row(v, DIRECTION)
@@ -526,7 +665,7 @@ def _advance(k, x, f, g, size, tol, p, o, v, s, m, r, ahead, c):
         largest = o[LARGEST] if s[REGIME] == NC else 1.0
         alpha, f_ahead = forward(
             x,
-            f,
+            f + o[SLACK] * abs(f) if o[SLACK] > 0.0 else f,
             p,
             direction,
             slope,

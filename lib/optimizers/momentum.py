@@ -31,6 +31,13 @@ def heavy_ball_parameters(smoothness, strong_convexity):
     TypeError, ValueError
         If a number is not positive, or `strong_convexity` exceeds `smoothness`.
 
+    Examples
+    --------
+    >>> from lib import optimizers
+    >>> best = optimizers.heavy_ball_parameters(100.0, 1.0)
+    >>> round(best["learning_rate"], 6), round(best["momentum"], 6)
+    (0.033058, 0.669421)
+
     Notes
     -----
     Classical (Polyak 1964). Used in "What it buys, honestly".
@@ -62,6 +69,13 @@ def nesterov_parameters(smoothness, strong_convexity):
     ------
     TypeError, ValueError
         If a number is not positive, or `strong_convexity` exceeds `smoothness`.
+
+    Examples
+    --------
+    >>> from lib import optimizers
+    >>> best = optimizers.nesterov_parameters(100.0, 1.0)
+    >>> best["learning_rate"], round(best["momentum"], 6)
+    (0.01, 0.818182)
 
     Notes
     -----

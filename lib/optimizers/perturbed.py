@@ -17,6 +17,8 @@ gradient = Slot("gradient")
 INTERVAL, RADIUS, SMALL, DROP, RATE = range(5)
 SHAKEN_AT, VALUE_BEFORE = range(2)
 
+LONGEST = 10**9  # the largest max_iter
+
 
 @optimizer(tol=None)
 def perturbed_gradient_descent(
@@ -47,7 +49,7 @@ def perturbed_gradient_descent(
     gradient_threshold : float
         Gradient norm g_thres at or below which noise is considered, positive.
     perturbation_interval : int
-        Number of steps t_thres that a perturbation is given to show an effect, at least 1.
+        Number of steps t_thres that a perturbation is given to show an effect, 1 to 10^9.
     decrease_threshold : float
         Decrease f_thres of the value that counts as an effect, positive.
     seed : int
@@ -68,10 +70,11 @@ def perturbed_gradient_descent(
 
     Notes
     -----
-    Algorithm of Jin, Ge, Netrapalli, Kakade and Jordan (2017), with the four thresholds as
-    practical numbers; `jin_parameters` gives the theory's. Used in "Escape time".
+    Algorithm 2 of Jin, Ge, Netrapalli, Kakade and Jordan (2017), with step, radius and the three
+    thresholds as practical numbers; `jin_parameters` gives the theory's. Used in "Escape time" and
+    "Escaping without smoothness".
     """
-    interval = check.integer(perturbation_interval, "perturbation_interval", low=1)
+    interval = check.integer(perturbation_interval, "perturbation_interval", low=1, high=LONGEST)
     return Plan(
         _advance,
         options=[
@@ -109,13 +112,15 @@ def jin_parameters(
     Parameters
     ----------
     smoothness : float
-        Lipschitz constant :math:`\ell` of the gradient; for functions with self-bounding
-        regularity :math:`\rho_1` a little above the initial value.
+        Lipschitz constant :math:`\ell` of the gradient, positive; for a function with
+        self-bounding regularity, its bound :math:`\rho_1(t)` for a value t a little above that at
+        the start, such as ``problem.rho1(problem.value(x0) + 1)``.
     hessian_lipschitz : float
-        Lipschitz constant :math:`\rho` of the Hessian, likewise.
+        Lipschitz constant :math:`\rho` of the Hessian, positive; likewise its :math:`\rho_2(t)`.
     epsilon : float
-        Accuracy of the second-order stationary point, positive and at most
-        :math:`\ell^2/\rho`.
+        Accuracy :math:`\varepsilon` of the second-order stationary point, at which the gradient
+        norm is at most :math:`\varepsilon` and no eigenvalue of the Hessian is below
+        :math:`-\sqrt{\rho\varepsilon}`; positive and at most :math:`\ell^2/\rho`.
     dimension : int
         Number of coordinates d.
     gap : float
@@ -133,7 +138,8 @@ def jin_parameters(
     Raises
     ------
     TypeError, ValueError
-        If an argument has the wrong type or range; the message names it.
+        If an argument has the wrong type or range, the message names it; or if a parameter leaves
+        the floating range, or the interval exceeds 10^9 steps.
 
     Examples
     --------
@@ -149,7 +155,7 @@ def jin_parameters(
     """
     ell = check.positive(smoothness, "smoothness")
     rho = check.positive(hessian_lipschitz, "hessian_lipschitz")
-    eps = check.number(epsilon, "epsilon", low=0.0, high=ell**2 / rho, open_low=True)
+    eps = check.number(epsilon, "epsilon", low=0.0, high=ell * ell / rho, open_low=True)
     d = check.integer(dimension, "dimension", low=1)
     delta = check.number(
         failure_probability,
@@ -161,14 +167,28 @@ def jin_parameters(
     )
     drop = check.positive(gap, "gap")
     c = check.number(c, "c", low=0.0, high=1.0, open_low=True)
-    chi = 3.0 * max(math.log(d * ell * drop / (c * eps**2 * delta)), 4.0)
-    return {
+    above, below = (d, ell, drop), (c, eps, eps, delta)
+    chi = 3.0 * max(sum(map(math.log, above)) - sum(map(math.log, below)), 4.0)
+    small = math.sqrt(c) / chi**2 * eps
+    theory = {
         "learning_rate": c / ell,
-        "radius": math.sqrt(c) / chi**2 * eps / ell,
-        "gradient_threshold": math.sqrt(c) / chi**2 * eps,
-        "decrease_threshold": c / chi**3 * math.sqrt(eps**3 / rho),
-        "perturbation_interval": math.ceil(chi / c**2 * ell / math.sqrt(rho * eps)),
+        "radius": small / ell,
+        "gradient_threshold": small,
+        "decrease_threshold": c / chi**3 * eps * math.sqrt(eps) / math.sqrt(rho),
     }
+    interval = chi / c / c * (ell / math.sqrt(rho) / math.sqrt(eps))
+    if not interval <= LONGEST:
+        raise ValueError(
+            f"epsilon and c must be so large that a perturbation needs at most {LONGEST} steps; "
+            f"with epsilon = {eps:g} and c = {c:g} it needs {interval:.3g}"
+        )
+    for name, number in theory.items():
+        if not 0.0 < number < math.inf:
+            raise ValueError(
+                "smoothness, hessian_lipschitz, epsilon and c must be such that the parameters "
+                f"are ordinary floats; {name} is {number}"
+            )
+    return theory | {"perturbation_interval": math.ceil(interval)}
 
 
 def ball_noise(n, dimension, radius, seed):
@@ -193,9 +213,17 @@ def ball_noise(n, dimension, radius, seed):
     TypeError, ValueError
         If an argument has the wrong type or range; the message names it.
 
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lib import optimizers
+    >>> noise = optimizers.ball_noise(1000, dimension=3, radius=0.1, seed=0)
+    >>> noise.shape, bool(np.linalg.norm(noise, axis=1).max() <= 0.1)
+    ((1000, 3), True)
+
     Notes
     -----
-    The noise of Jin et al. (2017). Used in "Escape time".
+    The noise of Jin et al. (2017). Used in "Escape time" and "Escaping without smoothness".
     """
     count = check.integer(n, "n", low=1)
     d = check.integer(dimension, "dimension", low=1)

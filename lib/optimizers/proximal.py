@@ -30,6 +30,17 @@ def gradient_map(problem, x, learning_rate):
     ndarray, shape (d,)
         The point after the step.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has the wrong type, shape or range; the message names it.
+
+    Examples
+    --------
+    >>> from lib import optimizers, problems
+    >>> optimizers.gradient_map(problems.double_well(), [1.0, 2.0], learning_rate=0.25).tolist()
+    [0.75, 0.5]
+
     Notes
     -----
     The map that the proof of Lee et al. (2016) studies. Used in "The stable manifold".
@@ -67,8 +78,20 @@ def inverse_gradient_map(problem, y, learning_rate, tol=1e-14, max_iter=100_000)
 
     Raises
     ------
+    TypeError, ValueError
+        If an argument has the wrong type, shape or range; the message names it.
     ArithmeticError
         If the iteration does not settle, as happens for a learning rate beyond 1/L.
+
+    Examples
+    --------
+    >>> from lib import optimizers, problems
+    >>> bowl = problems.quadratic_saddle([1.0, 2.0])
+    >>> ahead = optimizers.gradient_map(bowl, [1.0, 1.0], learning_rate=0.25)
+    >>> ahead.tolist()
+    [0.75, 0.5]
+    >>> optimizers.inverse_gradient_map(bowl, ahead, learning_rate=0.25).round(12).tolist()
+    [1.0, 1.0]
 
     Notes
     -----
@@ -119,6 +142,15 @@ def proximal_point(problem, learning_rate=0.1, inner_tol=1e-14, max_inner=10_000
     -------
     Result
         Status "inner_failed" means that an inner iteration did not settle.
+
+    Examples
+    --------
+    A step divides each coordinate of a quadratic by 1 plus learning rate times curvature.
+
+    >>> from lib import optimizers, problems
+    >>> bowl = problems.quadratic_saddle([1.0, 3.0])
+    >>> optimizers.proximal_point(bowl, [1.0, 1.0], 0.25, max_iter=1).x.round(12).tolist()
+    [0.8, 0.571428571429]
 
     Notes
     -----

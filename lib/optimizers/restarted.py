@@ -7,19 +7,20 @@ from lib import _validation as check
 from lib._jit import Slot, inlined, row, stamp
 from lib.optimizers._batches import sampler
 from lib.optimizers._drive import N_SAMPLE
-from lib.optimizers._method import LAZY_TOL, Plan, optimizer
-from lib.optimizers._steps import REWIND, RUNNING
+from lib.optimizers._method import Plan, optimizer
+from lib.optimizers._steps import REWIND, RUNNING, STOPPED
+from lib.optimizers.perturbed import LONGEST
 
 batch_gradient = Slot("batch_gradient")
 draw = Slot("draw")
 measure = Slot("measure")
 
-RATE, BALL, STAY, NOISE, SIZE, COUNT = range(6)
+RATE, BALL, STAY, NOISE, SIZE, COUNT, LIMIT = range(7)
 RESTARTS, SINCE = range(2)
 ANCHOR, SUM, SLOPE, SHAKE = range(4)
 
 
-@optimizer(max_iter=100_000, tol=LAZY_TOL)
+@optimizer(max_iter=100_000, tol=None)
 def restarted_sgd(
     problem,
     learning_rate=0.01,
@@ -27,13 +28,14 @@ def restarted_sgd(
     stay=1000,
     noise=0.0,
     batch_size=1,
+    max_restarts=None,
     seed=0,
 ):
     r"""Run SGD until it stays in a ball, and return the average of that last stretch.
 
     The ball of radius B is centred at an anchor, at first the start. When an iterate leaves it,
     the iterate becomes the new anchor. When K steps are made without leaving, the run is over; the
-    average of those K iterates is returned.
+    average of the K iterates from which these steps were made is returned.
 
     Parameters
     ----------
@@ -44,11 +46,14 @@ def restarted_sgd(
     ball_radius : float
         The radius B, positive.
     stay : int
-        The number of steps K, at least 1.
+        The number of steps K, 1 to 10^9.
     noise : float
         Standard deviation of normal noise that is added to each coordinate of each gradient.
     batch_size : int, optional
         Samples a step, drawn with replacement; None for the whole gradient.
+    max_restarts : int, optional
+        End the run as "stopped" at the iterate that leaves a ball when the anchor has already
+        moved so often; 0 ends it where it leaves the first ball. Default: no such limit.
     seed : int
         Seed of samples and noise.
 
@@ -56,7 +61,8 @@ def restarted_sgd(
     -------
     Result
         Status "converged" means that the run stayed; `x` is then the average, appended as last row
-        of `path`. The trace has the number of "restarts".
+        of `path`. The trace has the number of "restarts". There is no tolerance: a small gradient
+        is no reason to stop, since saddles have one.
 
     Examples
     --------
@@ -74,6 +80,9 @@ def restarted_sgd(
     the iterate stays. Used in "Escaping without smoothness".
     """
     pick, size, integers = sampler(problem, batch_size, "with_replacement")
+    limit = -1  # for none
+    if max_restarts is not None:
+        limit = check.integer(max_restarts, "max_restarts", low=0, high=LONGEST)
     measure = _whole
     if pick is not None:
         kernel = problem.batch_gradient_kernel
@@ -83,10 +92,11 @@ def restarted_sgd(
         options=[
             check.positive(learning_rate, "learning_rate"),
             check.positive(ball_radius, "ball_radius"),
-            check.integer(stay, "stay", low=1),
+            check.integer(stay, "stay", low=1, high=LONGEST),
             check.number(noise, "noise", low=0.0),
             size,
             problem.n_samples,
+            limit,
         ],
         scalars=[0.0, 0.0],
         trace=("restarts",),
@@ -99,6 +109,7 @@ def restarted_sgd(
     )
 
 
+@inlined
 def _stop(k, x, f, g, size, tol, p, o, v, s, m, r, ahead, c):
     away = 0.0
     for i in range(x.size):
@@ -106,6 +117,8 @@ def _stop(k, x, f, g, size, tol, p, o, v, s, m, r, ahead, c):
             v[ANCHOR, i] = x[i]
         away += (x[i] - v[ANCHOR, i]) * (x[i] - v[ANCHOR, i])
     if away > o[BALL] * o[BALL]:
+        if s[RESTARTS] == o[LIMIT]:
+            return STOPPED, f
         s[RESTARTS] += 1.0
         s[SINCE] = 0.0
         for i in range(x.size):

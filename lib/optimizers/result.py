@@ -19,9 +19,10 @@ MESSAGES = {
     "converged": "the stopping rule was met",
     "max_iter": "max_iter steps were made before the stopping rule was met",
     "diverged": "an iterate left the ball of radius divergence_radius or stopped being a number",
-    "inner_failed": "the inner iteration did not converge; is learning_rate below 1/L?",
+    "inner_failed": "the inner iteration did not converge; is learning_rate below 1/L, for the "
+    "gradient's Lipschitz constant L, and the gradient more exact than inner_tol?",
     "budget": "max_evaluations oracle calls were used before the stopping rule was met",
-    "stopped": "the callback asked to stop",
+    "stopped": "the callback, or a limit of the method's own, asked to stop",
     "line_search_failed": "no step along the search direction lowered the value enough",
     "breakdown": "the step is not defined here: a curvature or a matrix was zero or not a number",
 }
@@ -31,6 +32,9 @@ MESSAGES = {
 class Result:
     """How one run went.
 
+    To go on where it ended, start again from `x`; methods with a memory, such as momentum, begin
+    it anew.
+
     Attributes
     ----------
     x : ndarray, shape (d,)
@@ -39,7 +43,8 @@ class Result:
         Value and Euclidean gradient norm at `x`.
     n_iter : int
         Number of steps made. They lead from the start to `x`; only a perturbed run that ended
-        "converged" gives as `x` the point before its last perturbation.
+        "converged" gives as `x` the point before its last perturbation, and a restarted one the
+        average of its last stretch.
     status : str
         "converged", "max_iter", "budget", "stopped", "diverged", "inner_failed",
         "line_search_failed" or "breakdown"; `message` says it in words.
@@ -61,6 +66,22 @@ class Result:
         Steps at which noise was added (perturbed methods only, else empty).
     method : str
         Name of the method.
+
+    Examples
+    --------
+    >>> from lib import optimizers, problems
+    >>> run = optimizers.gradient_descent(problems.double_well(), [1.0, 0.5], max_iter=100)
+    >>> run.status, run.path.shape, run.oracle_calls
+    ('max_iter', (101, 2), 101)
+    >>> run.message
+    'max_iter steps were made before the stopping rule was met'
+    >>> on = optimizers.gradient_descent(problems.double_well(), run.x)
+    >>> on.status, run.n_iter + on.n_iter
+    ('converged', 175)
+
+    Notes
+    -----
+    Used in every chapter.
     """
 
     x: np.ndarray
@@ -84,7 +105,7 @@ class Result:
 
     @property
     def oracle_calls(self):
-        """Values, gradients and, counted twice, Hessian-vector products the method needed.
+        """Number of values, gradients and, counted twice, Hessian-vector products it needed.
 
         What served only to record the path is left out, and so are evaluations of single samples.
         """

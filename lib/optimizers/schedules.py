@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from lib import _validation as check
 from lib._jit import kernel
 
+LONGEST = 2**53  # longest number of steps
+
 KINDS = ("constant", "step_decay", "exponential_decay", "inverse_time", "polynomial", "cosine")
 CONSTANT, STEP_DECAY, EXPONENTIAL_DECAY, INVERSE_TIME, POLYNOMIAL, COSINE = range(len(KINDS))
 
@@ -34,16 +36,22 @@ class Schedule:
     """Factors for a learning rate, one for each step k = 0, 1, ...
 
     Make one with `constant`, `step_decay`, `exponential_decay`, `inverse_time`, `polynomial`,
-    `cosine` or `warmup`, and give it to a stochastic method as `schedule`.
+    `cosine` or `warmup`, and give it to a stochastic method as `schedule`. Calling it with a
+    learning rate and the number of a step gives the rate of that step.
 
     Attributes
     ----------
     kind : str
         Name of the constructor.
     a, b : float
-        Its numbers.
+        Its numbers, in the order of its arguments; 0 where it has fewer.
     warmup_steps : int
         Length of the linear rise before it begins.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument of a constructor has the wrong type or range; the message names it.
 
     Examples
     --------
@@ -63,6 +71,13 @@ class Schedule:
     b: float = 0.0
     warmup_steps: int = 0
 
+    def __post_init__(self):
+        """Refuse what no constructor makes, which would give wrong rates in a kernel."""
+        check.choice(self.kind, "kind", KINDS)
+        check.number(self.a, "a", low=0.0, open_low=self.kind != "constant")
+        check.number(self.b, "b", low=1.0 if self.kind == "step_decay" else 0.0)
+        check.integer(self.warmup_steps, "warmup_steps", low=0, high=LONGEST)
+
     def __call__(self, learning_rate, step):
         """Return the learning rate of a step.
 
@@ -79,7 +94,7 @@ class Schedule:
             The product.
         """
         base = check.positive(learning_rate, "learning_rate")
-        k = check.integer(step, "step", low=0, high=2**53)
+        k = check.integer(step, "step", low=0, high=LONGEST)
         return float(scheduled(*self.numbers(base), k))
 
     def numbers(self, base):
@@ -114,7 +129,8 @@ class Schedule:
             Factor ``drop ** (k // every)``.
         """
         drop = check.number(drop, "drop", low=0.0, high=1.0, open_low=True)
-        return Schedule("step_decay", drop, float(check.integer(every, "every", low=1)))
+        every = check.integer(every, "every", low=1, high=LONGEST)
+        return Schedule("step_decay", drop, float(every))
 
     @staticmethod
     def exponential_decay(gamma):
@@ -168,7 +184,7 @@ class Schedule:
         Schedule
             Factor ``(1 - min(k, n_steps) / n_steps) ** power``.
         """
-        n_steps = check.integer(n_steps, "n_steps", low=1)
+        n_steps = check.integer(n_steps, "n_steps", low=1, high=LONGEST)
         return Schedule("polynomial", float(n_steps), check.positive(power, "power"))
 
     @staticmethod
@@ -187,7 +203,7 @@ class Schedule:
         Schedule
             Factor ``final + (1 - final) * (1 + cos(pi * min(k, n_steps) / n_steps)) / 2``.
         """
-        n_steps = check.integer(n_steps, "n_steps", low=1)
+        n_steps = check.integer(n_steps, "n_steps", low=1, high=LONGEST)
         return Schedule("cosine", float(n_steps), check.number(final, "final", low=0.0, high=1.0))
 
     @staticmethod
@@ -206,7 +222,7 @@ class Schedule:
         Schedule
             Factor ``(k + 1) / n_steps`` for k below `n_steps`, then that of `then`.
         """
-        n_steps = check.integer(n_steps, "n_steps", low=1)
+        n_steps = check.integer(n_steps, "n_steps", low=1, high=LONGEST)
         then = Schedule.constant() if then is None else then
         check.instance(then, "then", Schedule, "a Schedule")
         if then.warmup_steps:

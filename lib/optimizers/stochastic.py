@@ -10,7 +10,12 @@ from lib import _validation as check
 from lib._jit import Slot, row, stamp
 from lib.optimizers import _updates
 from lib.optimizers._batches import sampler
-from lib.optimizers._drive import N_GRADIENT, N_SAMPLE, SEEN_GRADIENT
+from lib.optimizers._drive import (
+    N_GRADIENT,
+    N_SAMPLE,
+    SEEN_GRADIENT,
+    small_recorded_gradient,
+)
 from lib.optimizers._method import LAZY_TOL, Plan, _sections, optimizer
 from lib.optimizers._steps import RUNNING
 from lib.optimizers._updates import BATCH, LEAD, RATE, SAMPLES, couple, learning_rate, shrink
@@ -41,16 +46,21 @@ sampling : str
 schedule : Schedule, optional
     Factors by which `learning_rate` is multiplied. Default: constant.
 weight_decay : float
-    Strength of the decay, at least 0: its multiple of the point is added to each gradient.
+    Strength of the decay, at least 0: each gradient gets `weight_decay` times the point where it
+    was taken added to it, as from a term ``weight_decay / 2`` times the squared norm (L2).
 decoupled_weight_decay : bool
     Instead, multiply the point by ``1 - rate * weight_decay`` before each step, where ``rate``
-    is the scheduled learning rate.
+    is the scheduled learning rate; the point shrinks where ``rate * weight_decay`` is below 1.
 convention : str
     "pytorch" for the formulas of torch.optim, "paper" for those of the theory; see Notes.
 seed : int
     Seed of the mini-batches; equal seeds give equal runs."""
 
 RECORDS = """\
+A component whose gradients have all been exactly zero stays exactly where it is, unless
+`weight_decay` moves it: this is what keeps dead neurons dead (see
+`lib.ensembles.frozen_parameters`).
+
 With mini-batches, `n_sample` counts gradients of single samples. Recording an iterate takes the
 value and the gradient of the whole problem: with many samples, record rarely. The trace
 "learning_rate" is the scheduled rate of the step that led to an iterate."""
@@ -151,6 +161,7 @@ def _plan(
         vectors=rule.rows + 1,
         integers=integers,
         slots={"slope": bound, "update": rule.update},
+        stop=small_recorded_gradient,
         lazy=True,
         seed=None if draws is None else seed,
     )

@@ -20,7 +20,14 @@ from lib.problems.linear_models import least_squares, logistic_regression, softm
 from lib.problems.matrix_pca import matrix_pca
 from lib.problems.phase_retrieval import phase_retrieval, sampled_phase_retrieval
 from lib.problems.relu_network import hidden_activations, pack, predict, relu_network, unpack
-from lib.problems.risk_ladder import guaranteed_gap, optimal_network, optimal_risk, risk_ladder
+from lib.problems.rescaled import rescaled
+from lib.problems.risk_ladder import (
+    guaranteed_gap,
+    optimal_data_risk,
+    optimal_network,
+    optimal_risk,
+    risk_ladder,
+)
 from lib.problems.saddles import (
     curved_saddle,
     double_well,
@@ -89,6 +96,7 @@ CATALOGUE = {
         _from_data, sigmoid_least_squares, datasets.sigmoid_data, 12, 3
     ),
     "relu_network": _small_network,
+    "rescaled": partial(rescaled, double_well(), [0.5, 2.0]),
 }
 
 __all__ = [
@@ -113,6 +121,7 @@ __all__ = [
     "logistic_regression",
     "matrix_pca",
     "monkey_saddle",
+    "optimal_data_risk",
     "optimal_network",
     "optimal_risk",
     "pack",
@@ -123,6 +132,7 @@ __all__ = [
     "quadratic_saddle",
     "quartic",
     "relu_network",
+    "rescaled",
     "rippled_parabola",
     "risk_ladder",
     "rosenbrock",

@@ -25,6 +25,10 @@ class CriticalPoint:
         "minimizer", "strict saddle", "maximizer" or "degenerate" (no eigenvalue decides).
     value : float
         Value of the function there.
+
+    Notes
+    -----
+    Used in every chapter; make one with `critical_point`.
     """
 
     x: np.ndarray
@@ -69,9 +73,21 @@ class Problem:
     data : object, optional
         The arrays the problem was made of, for methods that use its structure.
 
+    Examples
+    --------
+    >>> from lib import problems
+    >>> well = problems.double_well()
+    >>> well.value([1.0, 0.5]), well.gradient([1.0, 0.5]).tolist()
+    (0.390625, [1.0, -0.375])
+    >>> well.hessian([1.0, 0.5]).tolist()
+    [[1.0, 0.0], [0.0, -0.25]]
+    >>> well.critical_points[0].kind, well.critical_points[0].x.tolist()
+    ('strict saddle', [0.0, 0.0])
+
     Notes
     -----
-    Used in every chapter.
+    Problems can be pickled, and so sent to other processes; one made by `lib.problems.custom` if
+    its functions are defined in a module or script. Used in every chapter.
     """
 
     name: str
@@ -136,6 +152,11 @@ class Problem:
         -------
         ndarray, shape (d,)
             The gradient at `x`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `x` is not d finite numbers; so for the other methods below.
         """
         out = np.empty(self.dimension)
         self.gradient_kernel(check.point(x, self.dimension, "x"), self.parameters, out)
@@ -317,6 +338,12 @@ def critical_point(x, kind, value):
     ------
     TypeError, ValueError
         If `kind` is none of these words, or a number is not finite.
+
+    Examples
+    --------
+    >>> from lib import problems
+    >>> problems.critical_point([0, 1], "minimizer", -0.25)
+    CriticalPoint(x=array([0., 1.]), kind='minimizer', value=-0.25)
 
     Notes
     -----

@@ -332,7 +332,8 @@ def quadratic(H, linear=None):
     Raises
     ------
     TypeError, ValueError
-        If H is not a symmetric matrix of finite numbers, or `linear` does not fit to it.
+        If H is not a symmetric matrix of finite numbers, or `linear` does not fit to it or is so
+        large that the critical point is not finite.
 
     Examples
     --------
@@ -349,17 +350,29 @@ def quadratic(H, linear=None):
     """
     H = check.matrix(H, "H")
     d = H.shape[0]
-    if H.shape[1] != d or np.abs(H - H.T).max() > 1e-12 * np.abs(H).max():
+    if H.shape[1] != d:
         raise ValueError(f"H must be a symmetric matrix; got an array of shape {H.shape}")
-    H = (H + H.T) / 2.0
+    half = H / 2.0  # of the largest numbers not even the sum of two is finite
+    skew = np.abs(half - half.T)
+    if skew.max() > 1e-12 * np.abs(half).max():
+        i, j = np.unravel_index(skew.argmax(), skew.shape)
+        raise ValueError(
+            f"H must be a symmetric matrix; entry {(int(i), int(j))} is {H[i, j]}, "
+            f"but entry {(int(j), int(i))} is {H[j, i]}"
+        )
+    H = half + half.T
     b = np.zeros(d) if linear is None else check.point(linear, d, "linear")
     spectrum = np.linalg.eigvalsh(H)
     largest = float(np.abs(spectrum).max())
     constants = {"smoothness": largest, "hessian_lipschitz": 0.0}
     known = ()
     if np.abs(spectrum).min() > d * np.finfo(float).eps * largest:
-        x = np.linalg.solve(H, b)
-        known = (critical_point(x, _kind(spectrum), 0.0 - 0.5 * float(b @ x)),)
+        with np.errstate(over="ignore", invalid="ignore"):
+            x = np.linalg.solve(H, b)
+            value = 0.0 - 0.5 * float(b @ x)
+        if not (np.isfinite(x).all() and math.isfinite(value)):
+            raise ValueError("linear must be small enough that the critical point is finite")
+        known = (critical_point(x, _kind(spectrum), value),)
         if spectrum[0] > 0.0:
             constants["strong_convexity"] = float(spectrum[0])
             constants["infimum"] = known[0].value

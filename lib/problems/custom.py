@@ -25,8 +25,13 @@ def custom(
     rho2=None,
     batch_gradient=None,
     n_samples=None,
+    batch_hvp=None,
+    batch_value=None,
+    data=None,
 ):
-    """Make a problem of your own jitted functions.
+    """Make a problem of your own jitted functions, which must not change what they are given.
+
+    For functions in plain Python, with or without derivatives, see `lib.scipy_method`.
 
     Parameters
     ----------
@@ -40,7 +45,8 @@ def custom(
         Number of coordinates d, at least 1.
     hvp : jitted function, optional
         ``hvp(x, v)``, ``hvp(x, v, p)`` or ``hvp(x, v, p, out)``: Hessian times `v`.
-        Default: central differences of `gradient`, correct to about ten digits.
+        Default: central differences of `gradient`, correct to about ten digits;
+        `lib.curvature.complex_step_kernel` makes an exact one of many gradients.
     parameters : array_like, shape (m,), optional
         Numbers handed to the functions as `p`. Changing them compiles nothing anew.
     critical_points : sequence of CriticalPoint, optional
@@ -56,6 +62,16 @@ def custom(
         are in `batch`, for stochastic methods. Give `n_samples` with it.
     n_samples : int, optional
         Number of samples, at least 1.
+    batch_hvp : jitted function, optional
+        ``batch_hvp(x, v, batch)``, ``batch_hvp(x, v, p, batch)`` or
+        ``batch_hvp(x, v, p, batch, out)``: its Hessian-vector product, for methods that estimate
+        the Hessian from samples. Give `batch_gradient` with it.
+    batch_value : jitted function, optional
+        ``batch_value(x, batch)`` or ``batch_value(x, p, batch)``: the mean itself, only for
+        `Problem.batch_value`. Give `batch_gradient` with it.
+    data : object, optional
+        What methods may use of the structure; see `lib.optimizers.approximate_newton` and
+        `lib.curvature.gauss_newton`.
 
     Returns
     -------
@@ -68,7 +84,8 @@ def custom(
         If a function is not jitted with ``numba.njit`` or takes a wrong number of arguments.
     ValueError
         If `dimension` is below 1, only one of `batch_gradient` and `n_samples` is given, or a
-        gradient returns another number of entries than d (raised at the first call).
+        gradient returns another number of entries than d (raised at the first call). What else
+        a function returns wrongly, numba refuses at the first call, with a long message.
 
     Examples
     --------
@@ -85,9 +102,29 @@ def custom(
     >>> optimizers.gradient_descent(problem, [1.0, 1.0], learning_rate=0.2).status
     'converged'
 
+    The same with numbers that may change, as a mean over two samples:
+
+    >>> @njit
+    ... def mean(x, p):
+    ...     return 0.5 * ((x[0] - p[0]) ** 2 + (x[0] - p[1]) ** 2)
+    >>> @njit
+    ... def mean_gradient(x, p):
+    ...     return (2.0 * x[0] - p[0] - p[1],)
+    >>> @njit
+    ... def mean_gradient_of(x, p, batch):
+    ...     total = 0.0
+    ...     for i in batch:
+    ...         total += 2.0 * (x[0] - p[i]) / batch.size
+    ...     return (total,)
+    >>> problem = problems.custom(
+    ...     mean, mean_gradient, 1, parameters=[1.0, 3.0], n_samples=2,
+    ...     batch_gradient=mean_gradient_of)
+    >>> problem.gradient([0.0]).tolist(), problem.batch_gradient([0.0], [1]).tolist()
+    ([-4.0], [-6.0])
+
     Notes
     -----
-    Used in "How to use this book" and in the chapter on strict saddles.
+    Used in "How to use this book", the primer and "Strict saddles".
     """
     dimension = check.integer(dimension, "dimension", low=1)
     p = frozen([] if parameters is None else check.vector(parameters, "parameters"))
@@ -104,11 +141,19 @@ def custom(
     ]
     if (batch_gradient is None) != (n_samples is None):
         raise ValueError("batch_gradient and n_samples must be given together")
-    if batch_gradient is not None:
-        n_samples = check.integer(n_samples, "n_samples", low=1)
-        batch_gradient = _adapt(
-            batch_gradient, "batch_gradient", [_batch_x, _batch_xp, None], 2, bare
-        )
+    batches = {
+        "batch_gradient": (batch_gradient, [_batch_x, _batch_xp, None], 2),
+        "batch_hvp": (batch_hvp, [_batch_hvp_xv, _batch_hvp_xvp, None], 3),
+        "batch_value": (batch_value, [_batch_value_x, None], 2),
+    }
+    samples = {}
+    for word, (function, adapters, first) in batches.items():
+        if function is not None:
+            if n_samples is None:
+                raise ValueError(f"{word} needs batch_gradient and n_samples beside it")
+            samples[f"{word}_kernel"] = _adapt(function, word, adapters, first, bare)
+    if samples:
+        samples["n_samples"] = check.integer(n_samples, "n_samples", low=1)
     for known in critical_points:
         check.instance(known, "critical_points", CriticalPoint, "a sequence of CriticalPoint")
         check.point(known.x, dimension, "critical_points")
@@ -124,8 +169,8 @@ def custom(
         formula=formula,
         rho1_kernel=rhos[0],
         rho2_kernel=rhos[1],
-        n_samples=n_samples or 0,
-        batch_gradient_kernel=batch_gradient,
+        data=data,
+        **samples,
     )
 
 
@@ -136,24 +181,24 @@ def _adapt(function, name, adapters, first, bare):
     that has the package's signature already. `bare` tells that there are no parameters.
     """
     if not is_kernel(function):
-        hint = "decorate it with @numba.njit" if callable(function) else "got no function"
+        hint = "decorate it with @numba.njit" if callable(function) else f"got {function!r}"
         raise TypeError(f"{name} must be a function jitted with numba.njit: {hint}")
     count = len(inspect.signature(python_function(function)).parameters)
     if not first <= count < first + len(adapters):
         counts = f"{first} to {first + len(adapters) - 1}"
         raise TypeError(f"{name} must take {counts} arguments; it takes {count}")
     if bare and count == first + 1:
-        raise TypeError(f"{name} takes {count} arguments, the last of them p, so give parameters")
+        raise TypeError(f"{name} takes {count} arguments, one of them p, so give parameters")
     adapter = adapters[count - first]
     return function if adapter is None else stamp(adapter, user=function)
 
 
 def _value_x(x, p):
-    return float(user(x))
+    return float(user(x))  # a reader's function must return one number
 
 
 def _value_xp(x, p):
-    return float(user(x, p))
+    return float(user(x, p))  # a reader's function must return one number
 
 
 def _vector_x(x, p, out):
@@ -184,6 +229,26 @@ def _hvp_xvp(x, v, p, out):
     result = user(x, v, p)
     if len(result) != out.size:
         raise ValueError("hvp must return as many entries as x has")
+    for i in range(out.size):
+        out[i] = result[i]
+
+
+def _batch_value_x(x, p, batch):
+    return float(user(x, batch))
+
+
+def _batch_hvp_xv(x, v, p, batch, out):
+    result = user(x, v, batch)
+    if len(result) != out.size:
+        raise ValueError("batch_hvp must return as many entries as x has")
+    for i in range(out.size):
+        out[i] = result[i]
+
+
+def _batch_hvp_xvp(x, v, p, batch, out):
+    result = user(x, v, p, batch)
+    if len(result) != out.size:
+        raise ValueError("batch_hvp must return as many entries as x has")
     for i in range(out.size):
         out[i] = result[i]
 

@@ -46,11 +46,18 @@ def degenerate_saddle(power=3):
     -------
     Problem
         With its one critical point, the origin: a minimizer for even p, degenerate for odd p.
+        Constant "infimum" 0 for even p; for odd p there is no lower bound.
 
     Raises
     ------
-    ValueError
-        If `power` is outside 2 to 12.
+    TypeError, ValueError
+        If `power` is no whole number from 2 to 12.
+
+    Examples
+    --------
+    >>> from lib import problems
+    >>> [problems.degenerate_saddle(p).critical_points[0].kind for p in (2, 3, 4)]
+    ['minimizer', 'degenerate', 'minimizer']
 
     Notes
     -----
@@ -59,6 +66,9 @@ def degenerate_saddle(power=3):
     degenerate saddle, a set of positive measure: strictness is needed. Used in "Strict saddles".
     """
     n = check.integer(power, "power", low=2, high=12)
+    constants = {"smoothness": 1.0 if n == 2 else math.inf}
+    if n % 2 == 0:
+        constants["infimum"] = 0.0
     return Problem(
         name="degenerate saddle" if n % 2 else "flat bowl" if n > 2 else "bowl",
         dimension=2,
@@ -67,7 +77,7 @@ def degenerate_saddle(power=3):
         hvp_kernel=_degenerate_hvp,
         parameters=frozen([n]),
         critical_points=(critical_point([0.0, 0.0], "degenerate" if n % 2 else "minimizer", 0.0),),
-        constants={"smoothness": 1.0 if n == 2 else math.inf},
+        constants=constants,
         formula=rf"\tfrac12x^2+\tfrac1{{{n}}}y^{{{n}}}",
     )
 
@@ -95,7 +105,14 @@ def monkey_saddle():
     Returns
     -------
     Problem
-        With the degenerate critical point at the origin.
+        With the degenerate critical point at the origin. It has no lower bound.
+
+    Examples
+    --------
+    >>> from lib import problems
+    >>> saddle = problems.monkey_saddle()
+    >>> saddle.hessian([0.0, 0.0]).any().item(), saddle.value([-1.0, 0.0])
+    (False, -1.0)
 
     Notes
     -----

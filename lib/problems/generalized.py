@@ -11,6 +11,9 @@ from lib.problems.base import Problem, critical_point, frozen
 # exp of anything larger is infinite.
 LARGEST_EXPONENT = 709.78
 
+# Between these no product of the two numbers in the formulas leaves the floating range.
+RANGE = {"low": 1e-60, "high": 1e60}
+
 
 @kernel
 def root(t):
@@ -86,9 +89,10 @@ def quartic(dimension=1):
 
     Notes
     -----
-    We derive :math:`\rho_1(t)=6\sqrt t` and :math:`\rho_2(t)=6\sqrt2\,t^{1/4}`: the norms of the
-    derivatives are :math:`3\|x\|^2` and :math:`6\|x\|` in every dimension, so both bounds are
-    equalities. Gradient descent with learning rate :math:`\alpha` diverges from
+    We derive :math:`\rho_1(t)=6\sqrt t` and :math:`\rho_2(t)=6\sqrt2\,t^{1/4}`, bounds of the
+    second and third derivative where the value is t: the norms of these derivatives are
+    :math:`3\|x\|^2` and :math:`6\|x\|` in every dimension, so both bounds are equalities. Gradient
+    descent with learning rate :math:`\alpha` diverges from every start with
     :math:`\|x_0\|>\sqrt{2/\alpha}`. Used in "Which step is safe" and in "One Hessian-vector
     product sets the step".
     """
@@ -173,7 +177,7 @@ def exponential_growth(L0=1.0, L1=1.0):
     Parameters
     ----------
     L0, L1 : float
-        The constants :math:`L_0` and :math:`L_1`, positive.
+        The constants :math:`L_0` and :math:`L_1`, from 1e-60 to 1e60.
 
     Returns
     -------
@@ -183,7 +187,7 @@ def exponential_growth(L0=1.0, L1=1.0):
     Raises
     ------
     TypeError, ValueError
-        If `L0` or `L1` is not a positive number.
+        If `L0` or `L1` is no number in this range.
 
     Examples
     --------
@@ -194,8 +198,9 @@ def exponential_growth(L0=1.0, L1=1.0):
 
     Notes
     -----
-    The class is that of Zhang, He, Sra and Jadbabaie (2020):
-    :math:`\|\nabla^2f\|\le L_0+L_1\|\nabla f\|`. We derive
+    The class of (L0, L1)-smooth functions, those with
+    :math:`\|\nabla^2f\|\le L_0+L_1\|\nabla f\|`, is that of Zhang, He, Sra and Jadbabaie (2020).
+    We derive
     :math:`\rho_1(t)=L_0+L_1\sqrt{2L_0t}+L_1^2t` for the whole class (see
     `lib.curvature.l0_l1_bound`) and, for this function, :math:`\rho_2=L_1\rho_1`. The third
     derivative jumps from :math:`-L_0L_1` to :math:`L_0L_1` at the origin; there :math:`\rho_2`
@@ -208,7 +213,7 @@ def exponential_growth(L0=1.0, L1=1.0):
         value_kernel=_growth_value,
         gradient_kernel=_growth_gradient,
         hvp_kernel=_growth_hvp,
-        parameters=frozen([check.positive(L0, "L0"), check.positive(L1, "L1")]),
+        parameters=frozen([check.number(L0, "L0", **RANGE), check.number(L1, "L1", **RANGE)]),
         critical_points=(critical_point([0.0], "minimizer", 0.0),),
         constants={"smoothness": math.inf, "infimum": 0.0},
         formula=r"\tfrac{L_0}{L_1^2}\bigl(e^{L_1|x|}-L_1|x|-1\bigr)",

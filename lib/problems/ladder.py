@@ -110,16 +110,27 @@ def saddle_ladder(dimension=3, smoothness=1.0, gamma=1.0):
     Problem
         With the saddles :math:`(\pm1,\dots,\pm1,0,\dots,0)` and the minimizers
         :math:`\{\pm1\}^d`. From d = 3 on there are further strict saddles inside the gates.
+        Constant "infimum" is the value at the minimizers, :math:`-\gamma d/4`.
 
     Raises
     ------
-    ValueError
-        If `dimension` is outside 1 to 10, or a curvature is not positive.
+    TypeError, ValueError
+        If `dimension` is no whole number from 1 to 10, or a curvature is not positive.
+
+    Examples
+    --------
+    >>> from lib import optimizers, problems
+    >>> start = [0.1, 0.1, 0.1]
+    >>> run = optimizers.gradient_descent(problems.saddle_ladder(3), start, 0.2, tol=1e-6)
+    >>> run.status, run.x.round(3).tolist()
+    ('converged', [1.0, 1.0, 1.0])
 
     Notes
     -----
     Our smooth, course-sized stand-in for the construction of Du, Jin, Lee, Jordan, Poczos and
-    Singh (2017). Used in "Escape time".
+    Singh (2017). In floating point a coordinate that waits too long is squeezed down to the
+    smallest floats, where it no longer changes, and never escapes: at d = 8 with learning rate
+    0.2 this happens to some starts. Used in "Escape time".
     """
     d = check.integer(dimension, "dimension", low=1, high=10)
     p = [check.positive(smoothness, "smoothness"), check.positive(gamma, "gamma")]
@@ -140,6 +151,6 @@ def saddle_ladder(dimension=3, smoothness=1.0, gamma=1.0):
         hvp_kernel=_ladder_hvp,
         parameters=frozen(p),
         critical_points=tuple(known),
-        constants={"smoothness": math.inf},
+        constants={"smoothness": math.inf, "infimum": -0.25 * p[1] * d},
         formula=r"W(x_1)+\sum_{k<d}\bigl[(1-h(x_k))\tfrac L2x_{k+1}^2+h(x_k)W(x_{k+1})\bigr]",
     )

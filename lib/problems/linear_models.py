@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lib import _validation as check
-from lib._jit import Slot, absolute, exp, inlined, kernel, log1p, stamp
-from lib._vectors import add, dot
+from lib._jit import Slot, absolute, dot, exp, inlined, kernel, log1p, stamp
+from lib._vectors import add
 from lib.problems.base import Problem, critical_point, frozen
 
 loss = Slot("loss")
@@ -152,12 +152,7 @@ def _loss_gradient(x, a, y, share, work, out):
 
 
 def _loss_hvp(x, v, a, y, share, work, out):
-    z = 0.0
-    u = 0.0
-    for j in range(a.size):
-        z += a[j] * x[j]
-        u += a[j] * v[j]
-    add(share * bend(z, y) * u, a, out)
+    add(share * bend(dot(a, x), y) * dot(a, v), a, out)
 
 
 def _curvatures(x, p, weights, diagonal):
@@ -351,11 +346,15 @@ def least_squares(A, b, l2=0.0):
     l2 = check.number(l2, "l2", low=0.0)
     n, d = A.shape
     largest = mean_square(A) + l2
-    extra = math.sqrt(n * l2) * np.eye(d) if l2 > 0.0 else np.empty((0, d))
+    extra = math.sqrt(n) * math.sqrt(l2) * np.eye(d) if l2 > 0.0 else np.empty((0, d))
     solution, _, rank, singular = np.linalg.lstsq(
         np.vstack([A, extra]), np.concatenate([b, np.zeros(len(extra))]), rcond=None
     )
-    lowest = float(np.mean((A @ solution - b) ** 2) + l2 * solution @ solution) / 2.0
+    low = float(singular[-1]) / math.sqrt(n)
+    with np.errstate(over="ignore", invalid="ignore"):
+        lowest = float(np.mean((A @ solution - b) ** 2) + l2 * (solution @ solution)) / 2.0
+    if not (np.isfinite(lowest) and np.isfinite(solution).all()):
+        raise ValueError("b must be small enough that squares of the residuals do not overflow")
     return linear_problem(
         "least squares",
         A,
@@ -367,7 +366,7 @@ def least_squares(A, b, l2=0.0):
         critical_points=(critical_point(solution, "minimizer", lowest),),
         constants={
             "smoothness": largest,
-            "strong_convexity": float(singular[-1]) ** 2 / n if rank == d else 0.0,
+            "strong_convexity": low * low if rank == d else 0.0,
             "hessian_lipschitz": 0.0,
             "infimum": lowest,
         },

@@ -265,14 +265,25 @@ def _batch_gradient(x, p, batch, out):
 
 @kernel
 def _batch_hvp(x, v, p, batch, out):
-    """Differentiate the gradient along v by a complex step, which forms no difference."""
+    """Differentiate the gradient along v by a complex step, which forms no difference.
+
+    The step goes along v divided by its largest entry, so that neither long nor short directions
+    leave the range in which that is exact.
+    """
+    length = 0.0
+    for i in range(x.size):
+        size = abs(v[i])
+        if size > length or not size == size:
+            length = size
+    if length == 0.0:
+        length = 1.0
     moved = np.empty(x.size, np.complex128)
     slopes = np.empty(x.size, np.complex128)
     for i in range(x.size):
-        moved[i] = complex(x[i], STEP * v[i])
+        moved[i] = complex(x[i], STEP * (v[i] / length))
     _batch_gradient(moved, p, batch, slopes)
     for i in range(x.size):
-        out[i] = slopes[i].imag / STEP
+        out[i] = slopes[i].imag / STEP * length
 
 
 @kernel
@@ -562,7 +573,7 @@ def pack(layers, shortcut=None):
     """
     parts = []
     below = None
-    for number, (weights, bias) in enumerate(layers, start=1):
+    for number, (weights, bias) in enumerate(_pairs(layers), start=1):
         weights = check.matrix(weights, f"layers (matrix {number})")
         if below is not None and weights.shape[1] != below:
             raise ValueError(
@@ -801,6 +812,16 @@ def _all_states(problem, theta, inputs, before):
     out = np.empty((len(network.inputs), sum(network.widths[1:])))
     _states(theta, network.numbers(), before, out)
     return out + 0.0  # 0 instead of -0, which a slope of 0 makes of negative numbers
+
+
+def _pairs(layers):
+    """Return `layers` as a list of pairs."""
+    try:
+        return [(weights, bias) for weights, bias in layers]
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"layers must be a sequence of pairs of matrix and bias; got {layers!r}"
+        ) from None
 
 
 def _read_only(array):

@@ -1,12 +1,17 @@
-"""How well k ReLU neurons can fit the parabola: the risk ladder, exactly."""
+"""How well k ReLU neurons can fit the parabola, or data: the risk ladder, exactly."""
 
 import functools
+import itertools
 import math
 
 import numpy as np
 
 from lib import _validation as check
 from lib.problems.relu_network import pack
+
+LARGEST = 2**53  # counts above are not exact as floats
+MOST_PLACES = 1_000_000
+BLOCK = 2**12  # systems of equations solved at a time
 
 
 def risk_ladder(k):
@@ -87,7 +92,7 @@ def optimal_risk(k):
     is proved for even k (the bound is attained), and for odd k checked by minimising over every
     order for k up to 5. Used in "The width law, the depth law and the risk ladder".
     """
-    m, n, length, ratio = _pieces(check.integer(k, "k", low=0))
+    m, n, length, ratio = _pieces(check.integer(k, "k", low=0, high=LARGEST))
     sides = m * (1.0 - 6.0 * ratio) ** 2.5 + n * (1.0 + 6.0 * ratio) ** 2.5
     return 0.5 * length**5 * ((1.0 + sides) / 180.0 + ratio * ratio / 3.0)
 
@@ -126,7 +131,7 @@ def optimal_network(k):
     :math:`h^2/12`, the mean of :math:`x^2` over the middle piece. Used in "The width law, the
     depth law and the risk ladder".
     """
-    m, n, length, ratio = _pieces(check.integer(k, "k", low=1))
+    m, n, length, ratio = _pieces(check.integer(k, "k", low=1, high=LARGEST))
     left, right = (length * math.sqrt(1.0 + sign * 6.0 * ratio) for sign in (-1.0, 1.0))
     kinks = np.concatenate([-1.0 + left * np.arange(1, m + 1), 1.0 - right * np.arange(n, 0, -1)])
     changes = np.concatenate([np.full(m, 2.0 * left), np.full(n, 2.0 * right)])
@@ -177,11 +182,102 @@ def guaranteed_gap(width, dead, exact=False):
     decays like :math:`\frac{16}{45}l_1^{-5}` in the width :math:`l_1`. Used in "The width law, the
     depth law and the risk ladder".
     """
-    width = check.integer(width, "width", low=1)
+    width = check.integer(width, "width", low=1, high=LARGEST)
     alive = width - check.integer(dead, "dead", low=0, high=width)
     if check.flag(exact, "exact") or alive == width:
         return optimal_risk(alive) - optimal_risk(width)
     return risk_ladder(alive) - optimal_risk(width)
+
+
+def optimal_data_risk(inputs, targets, k):
+    r"""Return the smallest risk of k ReLU neurons on given data with one input and one output.
+
+    Parameters
+    ----------
+    inputs : array_like, shape (M,)
+        The inputs :math:`x_m`; one may occur several times.
+    targets : array_like, shape (M,)
+        The targets :math:`y_m`.
+    k : int
+        Number of neurons in the one hidden layer, at least 0. The work grows like
+        :math:`(2M)^k/k!`: a moment for 20 inputs and k = 3, some seconds for k = 4.
+
+    Returns
+    -------
+    float
+        The minimum R(k) of :math:`\frac1M\sum_m|N_\theta(x_m)-y_m|^2` over all networks with widths
+        (1, k, 1); 0.0 where they fit the data up to rounding.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has the wrong type, shape or range, or the work is too much; the message
+        names it.
+
+    Examples
+    --------
+    >>> from lib import problems
+    >>> x = [-2, -1, 0, 1, 2]
+    >>> [round(problems.optimal_data_risk(x, [0, 1, 0, 1, 0], k), 4) for k in range(5)]
+    [0.24, 0.2, 0.1333, 0.0, 0.0]
+
+    Notes
+    -----
+    We derive it: as its kink runs between two neighbouring inputs u and u', what a neuron
+    :math:`v(x-t)^+` is on the data runs through the sums :math:`a(x-u)^++b(x-u')^+` with a and b
+    of the sign of v. So k neurons in given gaps, with given orientations and signs, are a least
+    squares problem with signs, and R(k) is the least of finitely many minima. Used in "The width
+    law, the depth law and the risk ladder", where R(k) bounds every run with k living neurons.
+    """
+    from scipy.optimize import nnls
+
+    inputs = check.vector(inputs, "inputs")
+    targets = check.point(targets, inputs.size, "targets")
+    k = check.integer(k, "k", low=0)
+    points, where, counts = np.unique(inputs, return_inverse=True, return_counts=True)
+    means = np.bincount(where, targets) / counts
+    weights = np.sqrt(counts / inputs.size)
+    spread = float(((targets - means[where]) ** 2).mean())
+    if k >= points.size - 1:
+        return spread
+    # A neuron in each gap and direction: two columns, less their means because the bias is free.
+    rising = np.maximum(points[:, None] - points, 0.0)
+    falling = np.maximum(points - points[:, None], 0.0)
+    pairs = np.stack([h[:, i : i + 2] for h in (rising, falling) for i in range(points.size - 1)])
+    share = weights**2
+    pairs = weights[:, None] * (pairs - np.einsum("m,gmc->gc", share, pairs)[:, None])
+    y = weights * (means - share @ means)
+    exact = 1e-26 * (y @ y)
+    best = y @ y
+    for n in range(1, k + 1):
+        if best <= exact:
+            break
+        if math.comb(len(pairs) + n - 1, n) > MOST_PLACES:
+            raise ValueError(f"k must be smaller for {points.size} different inputs; got {k}")
+        rows = itertools.combinations_with_replacement(range(len(pairs)), n)
+        places = np.fromiter(itertools.chain.from_iterable(rows), dtype=np.int64).reshape(-1, n)
+        for chosen, bound in _without_signs(pairs, y, places):
+            if bound >= best:
+                break
+            # The same gap twice is there to have both signs.
+            matrix = np.concatenate(pairs[chosen], axis=1)
+            for signs in itertools.product((1.0, -1.0), repeat=n - 1):
+                signed = np.repeat((1.0, *signs), 2) * matrix
+                best = min(best, nnls(signed, y)[1] ** 2, nnls(-signed, y)[1] ** 2)
+    return spread + (float(best) if best > exact else 0.0)
+
+
+def _without_signs(pairs, y, places):
+    """Yield the rows of `places` with what least squares without signs misses y by, least first."""
+    missed = np.empty(len(places))
+    for first in range(0, len(places), BLOCK):
+        part = places[first : first + BLOCK]
+        columns = pairs[part].transpose(0, 2, 1, 3).reshape(len(part), y.size, -1)
+        basis = np.linalg.qr(columns)[0]
+        rest = y - np.einsum("nij,nj->ni", basis, y @ basis)
+        missed[first : first + BLOCK] = (rest * rest).sum(axis=1)
+    for i in np.argsort(missed):
+        yield places[i], missed[i]
 
 
 @functools.cache

@@ -43,13 +43,20 @@ def quadratic_saddle(eigenvalues=(1.0, -1.0)):
     Returns
     -------
     Problem
-        With one critical point, the origin; constant "smoothness" is the largest curvature in
-        absolute value.
+        With one critical point, the origin. Constant "smoothness" is the largest curvature in
+        absolute value; "infimum" is 0 if all are positive, else there is no lower bound.
 
     Raises
     ------
-    ValueError
-        If an eigenvalue is zero or not finite.
+    TypeError, ValueError
+        If `eigenvalues` is no sequence of numbers, or one of them is zero or not finite.
+
+    Examples
+    --------
+    >>> from lib import problems
+    >>> saddle = problems.quadratic_saddle([2.0, -1.0])
+    >>> saddle.critical_points[0].kind, saddle.gradient([1.0, 1.0]).tolist()
+    ('strict saddle', [2.0, -1.0])
 
     Notes
     -----
@@ -60,6 +67,9 @@ def quadratic_saddle(eigenvalues=(1.0, -1.0)):
     if (p == 0).any():
         raise ValueError("eigenvalues must all be different from zero; got one that is zero")
     kind = "minimizer" if (p > 0).all() else "maximizer" if (p < 0).all() else "strict saddle"
+    constants = {"smoothness": float(np.abs(p).max())}
+    if kind == "minimizer":
+        constants["infimum"] = 0.0
     return Problem(
         name="quadratic saddle",
         dimension=p.size,
@@ -68,7 +78,7 @@ def quadratic_saddle(eigenvalues=(1.0, -1.0)):
         hvp_kernel=_quadratic_hvp,
         parameters=frozen(p),
         critical_points=(critical_point(np.zeros(p.size), kind, 0.0),),
-        constants={"smoothness": float(np.abs(p).max())},
+        constants=constants,
         formula=r"\tfrac12\sum_i\lambda_i x_i^2",
     )
 
@@ -128,8 +138,15 @@ def double_well(rotation=0.0):
 
     Raises
     ------
-    ValueError
-        If `rotation` is not finite.
+    TypeError, ValueError
+        If `rotation` is no finite number.
+
+    Examples
+    --------
+    >>> from lib import problems
+    >>> well = problems.double_well()
+    >>> [(known.kind, known.value) for known in well.critical_points[:2]]
+    [('strict saddle', 0.0), ('minimizer', -0.25)]
 
     Notes
     -----
@@ -195,12 +212,19 @@ def egg_carton(dimension=2):
     -------
     Problem
         With the critical points whose coordinates are -pi, 0 or pi; the others are these
-        shifted by multiples of 2 pi.
+        shifted by multiples of 2 pi. Constants "smoothness" 1 and "infimum" -d.
 
     Raises
     ------
-    ValueError
-        If `dimension` is outside 1 to 6.
+    TypeError, ValueError
+        If `dimension` is no whole number from 1 to 6.
+
+    Examples
+    --------
+    >>> from collections import Counter
+    >>> from lib import problems
+    >>> sorted(Counter(known.kind for known in problems.egg_carton().critical_points).items())
+    [('maximizer', 1), ('minimizer', 4), ('strict saddle', 4)]
 
     Notes
     -----
@@ -223,7 +247,7 @@ def egg_carton(dimension=2):
         hvp_kernel=_egg_hvp,
         parameters=frozen([]),
         critical_points=tuple(known),
-        constants={"smoothness": 1.0},
+        constants={"smoothness": 1.0, "infimum": -float(d)},
         formula=r"\sum_i\cos x_i",
     )
 
@@ -256,7 +280,7 @@ def curved_saddle(beta=0.5):
     Parameters
     ----------
     beta : float
-        Strength of the bend.
+        Strength of the bend: 0, or of a size from 1e-70 to 1e70.
 
     Returns
     -------
@@ -268,8 +292,15 @@ def curved_saddle(beta=0.5):
 
     Raises
     ------
-    ValueError
-        If `beta` is not finite.
+    TypeError, ValueError
+        If `beta` is no number of such a size.
+
+    Examples
+    --------
+    >>> from lib import problems
+    >>> bent = problems.curved_saddle(0.25)
+    >>> len(bent.critical_points), bent.critical_points[3].x.round(3).tolist()
+    (5, [4.899, -2.0])
 
     Notes
     -----
@@ -280,6 +311,8 @@ def curved_saddle(beta=0.5):
     the line merge with (0, 1) or (0, -1), which is then degenerate; beyond, it is a strict saddle.
     """
     b = check.number(beta, "beta")
+    if b != 0.0 and not 1e-70 <= abs(b) <= 1e70:
+        raise ValueError(f"beta must be 0 or of a size from 1e-70 to 1e70; got {b!r}")
     known = [critical_point([0.0, 0.0], "strict saddle", 0.0)]
     for y in (1.0, -1.0):
         bend = 1.0 + 2.0 * b * y
@@ -333,6 +366,13 @@ def saddle_line():
     Problem
         With one point of the critical line :math:`\{x=\frac12,\ y+z=1\}` listed. The Hessian is
         the same everywhere, with spectrum :math:`\{-2\sqrt2,0,2\sqrt2\}`.
+
+    Examples
+    --------
+    >>> from lib import problems
+    >>> problem = problems.saddle_line()
+    >>> [problem.gradient([0.5, y, 1 - y]).any().item() for y in (-3.0, 0.5, 8.0)]
+    [False, False, False]
 
     Notes
     -----

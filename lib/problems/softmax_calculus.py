@@ -12,10 +12,11 @@ from lib.problems.two_layer import TwoLayerData, output_unit, softmax, two_layer
 __all__ = [
     "SignedDecomposition",
     "activation_radius",
-    "bernstein_samples",
     "critical_weight",
+    "cumulant",
     "data_hessian",
     "family_lipschitz_bound",
+    "gradient_lipschitz_bound",
     "hessian_lipschitz_bound",
     "kink_jump",
     "output_unit",
@@ -78,6 +79,63 @@ def softmax_jacobian(f):
     return np.diag(f) - np.outer(f, f)
 
 
+def cumulant(f, *vectors):
+    r"""Return the joint cumulant of one to four vectors under a law of n outcomes.
+
+    A vector holds one number for each outcome; :math:`\mathbb E_f` is the mean under the law f.
+    The cumulant of one vector is its mean :math:`\mathbb E_fv`, that of two is their covariance.
+    With :math:`\bar v=v-\mathbb E_fv` the next ones are
+    :math:`\kappa_3(q,v,w)=\mathbb E_f[\bar q\bar v\bar w]` and :math:`\kappa_4(p,q,v,w)=
+    \mathbb E_f[\bar p\bar q\bar v\bar w]` less the three products of covariances of two pairs.
+
+    Parameters
+    ----------
+    f : array_like, shape (n,)
+        Probabilities of the outcomes.
+    *vectors : array_like, shape (n,)
+        One to four vectors, in any order; the same one may be repeated.
+
+    Returns
+    -------
+    float
+        The cumulant, linear in each of the vectors.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `f` is not a vector of probabilities, a vector does not have its length, or there are
+        not one to four of them.
+
+    Examples
+    --------
+    >>> from lib.problems.softmax_calculus import cumulant
+    >>> f, q, v = [0.75, 0.25], [0.0, 1.0], [0.0, 2.0]
+    >>> [cumulant(f, q), cumulant(f, q, v), cumulant(f, q, v, v)]
+    [0.25, 0.375, 0.375]
+
+    Notes
+    -----
+    They are the derivatives of :math:`\log\sum_ie^{u_i}` at the logits u of f, one for each vector,
+    along that vector: with softmax, each further derivative brings the next cumulant. We derive:
+    :math:`|\kappa_4(w,q,v,v)|\le\frac{5\sqrt2}4\|q-\mathbb E_fq\|_\infty\|w\|\|v\|^2`, while the
+    largest quotient we know of has :math:`\frac{\sqrt2}2`, with two outcomes of probability 1/2.
+    Used in "A two-layer regression, differentiated by hand" and "Local means local".
+    """
+    f = _probabilities(f)
+    if not 1 <= len(vectors) <= 4:
+        raise TypeError(f"vectors must be one to four vectors; got {len(vectors)}")
+    given = [check.point(vector, f.size, f"vector {i}") for i, vector in enumerate(vectors, 1)]
+    if len(given) == 1:
+        return float(f @ given[0])
+    centred = [vector - f @ vector for vector in given]
+    total = f @ np.prod(centred, axis=0)
+    if len(given) == 4:
+        covariances = [[f @ (v * w) for w in centred] for v in centred]
+        for i, (j, k) in ((1, (2, 3)), (2, (1, 3)), (3, (1, 2))):
+            total -= covariances[0][i] * covariances[j][k]
+    return float(total)
+
+
 def third_cumulant_matrix(f, q):
     r"""Return the matrix of third cumulants with one argument q fixed.
 
@@ -91,9 +149,9 @@ def third_cumulant_matrix(f, q):
     Returns
     -------
     ndarray, shape (n, n)
-        T with :math:`v^\top Tv=\mathbb E_f[(q-\mathbb E_fq)(v-\mathbb E_fv)^2]`, which is
-        :math:`\operatorname{diag}(f\circ\bar q)-(f\circ\bar q)f^\top-f(f\circ\bar q)^\top` with
-        :math:`\bar q=q-\langle f,q\rangle`.
+        T with :math:`v^\top Tv=\mathbb E_f[(q-\mathbb E_fq)(v-\mathbb E_fv)^2]`, the `cumulant` of
+        q, v and v. It is :math:`\operatorname{diag}(f\circ\bar q)-(f\circ\bar q)f^\top-f(f\circ\bar
+        q)^\top` with :math:`\bar q=q-\langle f,q\rangle`.
 
     Raises
     ------
@@ -176,8 +234,10 @@ def data_hessian(problem, x):
     Returns
     -------
     ndarray, shape (n, n)
-        :math:`B=JA_2^\top\operatorname{diag}(\phi'^2+c\circ\phi'')A_2J+T(q)`. It is meant for
-        small n; the problem's own Hessian never forms it.
+        :math:`B=JA_2^\top\operatorname{diag}(\phi'^2+c\circ\phi'')A_2J+T(q)`, with J of
+        `softmax_jacobian`, T of `third_cumulant_matrix` at f, and f, c, q and the derivatives of
+        the unit as in `lib.problems.two_layer.Layers`. It is meant for small n; the problem's own
+        Hessian never forms it.
 
     Raises
     ------
@@ -256,7 +316,9 @@ def sufficient_weight(problem, x, l=0.0):  # noqa: E741
     -------
     float
         :math:`\frac14\|\bar q\|_\infty+\frac14\|A_2\|^2\max_j(\phi_j'^2+c_j\phi_j'')^-
-        +l/\sigma_{\min}(A_1)^2`. Weights with squares at least this large will do.
+        +l/\sigma_{\min}(A_1)^2`, where :math:`t^-=\max(0,-t)`; :math:`\bar q`, the residuals
+        :math:`c_j` and the derivatives :math:`\phi_j',\phi_j''` of the unit at output j are those
+        of `lib.problems.two_layer.Layers`. Weights with squares at least this large will do.
 
     Raises
     ------
@@ -272,12 +334,13 @@ def sufficient_weight(problem, x, l=0.0):  # noqa: E741
 
     Notes
     -----
-    We derive it; it is sufficient, not sharp: 4 to 15 times `critical_weight` at the worst points
-    of the instances we drew. It is about the Hessian at this x, so with "relu" about the inside of
-    one activation region. Even where it holds for all x off the kinks, neither convexity nor a
-    unique minimizer follows: a kink with :math:`b_j>0` is concave. For softplus the second term
-    grows like :math:`\beta|c|\|A_2\|^2/16` near such a kink. Used in "A two-layer regression,
-    differentiated by hand".
+    We derive it; it is sufficient, not sharp: about 4 to 15 times `critical_weight` at the worst
+    points of instances that we drew (n = 20, d = 4, ReLU). It is about the Hessian at this x, so
+    with "relu" about the inside of one activation region. Even where it holds for all x off the
+    kinks, neither convexity nor a unique minimizer follows: a kink with :math:`b_j>0` is concave.
+    For softplus the second term grows like :math:`\beta|c|\|A_2\|^2/16` near such a kink.
+
+    Used in "A two-layer regression, differentiated by hand".
     """
     data = _data(problem)
     at = data.layers(x)
@@ -299,8 +362,10 @@ def uniform_weight_bound(problem, l=0.0):  # noqa: E741
     -------
     float
         The bound of `sufficient_weight` with :math:`\|\bar q\|_\infty` replaced by
-        :math:`\max_{i,k}\|A_2(e_i-e_k)\|\,(\max_k\|A_2e_k\|+\|b\|)` and the second term by its
-        supremum over all outputs.
+        :math:`\max_{i,k}\|A_2(e_i-e_k)\|\,(\max_k\|A_2e_k\|+\|b\|)`, :math:`e_k` the unit vectors,
+        so that :math:`A_2e_k` is a column; and the second term by its supremum over all outputs,
+        for softplus by the upper bound
+        :math:`\frac14\|A_2\|^2\max_jt_j^2/(4+4t_j)` of it, :math:`t_j=\max(0,\beta b_j)`.
 
     Raises
     ------
@@ -323,8 +388,53 @@ def uniform_weight_bound(problem, l=0.0):  # noqa: E741
     differentiated by hand".
     """
     data = _data(problem)
-    concave = max(_deepest_bend(data.unit, target, data.beta) for target in data.b.tolist())
-    return _enough(data, _diameter(data.A2) * _largest_residual(data), concave, l)
+    lowest, _ = _bends(data)
+    return _enough(data, _diameter(data.A2) * _largest_residual(data), max(0.0, -lowest), l)
+
+
+def gradient_lipschitz_bound(problem):
+    r"""Bound the Lipschitz constant of the gradient of a two-layer regression.
+
+    Parameters
+    ----------
+    problem : Problem
+        Made by `two_layer_regression` with a smooth unit: "identity", "softplus" or "tanh".
+
+    Returns
+    -------
+    float
+        :math:`\|A_1\|^2\bigl(\frac14\|A_2\|^2s+\frac14Q+\max_iw_i^2\bigr)`, where Q is the bound of
+        :math:`\|\bar q\|_\infty` in `uniform_weight_bound` and s one of
+        :math:`|\phi'^2+c\,\phi''|` over all outputs: 1 for the identity.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `problem` is not a two-layer regression or has the unit "relu", whose gradient jumps.
+
+    Examples
+    --------
+    A learning rate of one over the constant never makes gradient descent go uphill:
+
+    >>> from lib.problems.softmax_calculus import gradient_lipschitz_bound, sigmoid_example
+    >>> round(gradient_lipschitz_bound(sigmoid_example()), 6)
+    0.85
+
+    Notes
+    -----
+    We derive it from :math:`\|J\|\le\frac12` and :math:`-\frac Q4I\preceq T\preceq\frac Q4I`; it is
+    an upper bound, 5 to 70 times what we measured (0.177 in the example). For softplus s is
+    replaced by the upper bound :math:`\max_j\max(1.106+\frac14(\beta b_j)^-,\,t_j^2/(4+4t_j))`
+    with :math:`t_j=(\beta b_j)^+`, positive and negative parts. Used in "A two-layer regression,
+    differentiated by hand" and "Local means local".
+    """
+    data = _data(problem)
+    if data.unit == "relu":
+        raise ValueError("problem must have a smooth unit: with 'relu' the gradient jumps")
+    largest = _diameter(data.A2) * _largest_residual(data)
+    bend = max(map(abs, _bends(data)))
+    curvature = 0.25 * (_norm(data.A2) ** 2 * bend + largest) + data.metric().max()
+    return float(_norm(data.rows) ** 2 * curvature)
 
 
 def hessian_lipschitz_bound(problem, radius=math.inf, center=None):
@@ -342,10 +452,11 @@ def hessian_lipschitz_bound(problem, radius=math.inf, center=None):
     Returns
     -------
     float
-        :math:`M=\|A_1\|^3(\frac{3\sqrt2}8\|A_2\|^2+\frac{5\sqrt2}4\sup\|\bar q\|_\infty)`. For the
-        supremum stands :math:`\max_{i,k}\|A_2(e_i-e_k)\|\,\|c\|` with a residual c of norm at most
-        :math:`\max_k\|A_2e_k\|+\|b\|` everywhere, and in the ball at most its norm at the center
-        and :math:`\frac12\|A_2\|\|A_1\|` times the radius.
+        :math:`M=\|A_1\|^3(\frac{3\sqrt2}8\|A_2\|^2+\frac{5\sqrt2}4\sup\|\bar q\|_\infty)`, with
+        :math:`\bar q` of `lib.problems.two_layer.Layers`. The supremum is replaced by
+        :math:`\max_{i,k}\|A_2(e_i-e_k)\|` (the largest distance of two columns) times a bound of
+        the norm of the residual: :math:`\max_k\|A_2e_k\|+\|b\|` everywhere, and in the ball, if
+        that is less, its norm at the center plus :math:`\frac12\|A_2\|\|A_1\|` times the radius.
 
     Raises
     ------
@@ -369,8 +480,8 @@ def hessian_lipschitz_bound(problem, radius=math.inf, center=None):
         raise ValueError(
             f"problem must have the unit 'identity', for which the bound is; got {data.unit!r}"
         )
-    if radius != math.inf:
-        check.positive(radius, "radius")
+    if np.ndim(radius) > 0 or radius != math.inf:
+        radius = check.positive(radius, "radius")
     center = np.zeros(problem.dimension) if center is None else center
     first, second = _norm(data.rows), _norm(data.A2)
     nearby = np.linalg.norm(data.layers(center).residual)
@@ -506,47 +617,6 @@ def kink_jump(problem, x, j):
     return -data.b[j] * (data.rows.T @ (at.f * (data.A2[j] - at.z[j])))
 
 
-def bernstein_samples(d, eps0, delta):
-    r"""Return how many rows, drawn by leverage scores, the matrix Bernstein inequality asks for.
-
-    Parameters
-    ----------
-    d : int
-        Number of columns, at least 1.
-    eps0 : float
-        Wanted accuracy, above 0 and below 1.
-    delta : float
-        Allowed probability of failure, above 0 and below 1.
-
-    Returns
-    -------
-    int
-        :math:`\lceil2d(1+\varepsilon_0/3)\,\varepsilon_0^{-2}\ln(2d/\delta)\rceil`: with that many
-        rows, drawn with replacement, :math:`(1-\varepsilon_0)H\preceq\tilde H\preceq
-        (1+\varepsilon_0)H` holds with probability at least :math:`1-\delta`, where
-        :math:`H=A^\top DA` is the matrix whose rows are drawn.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument has the wrong type or range.
-
-    Examples
-    --------
-    >>> from lib.problems.softmax_calculus import bernstein_samples
-    >>> [bernstein_samples(10, eps0, 0.01) for eps0 in (0.01, 0.1, 0.5)]
-    [1525248, 15709, 710]
-
-    Notes
-    -----
-    We derive it. Used in "How much Hessian is enough".
-    """
-    d = check.integer(d, "d", low=1)
-    eps0 = check.number(eps0, "eps0", low=0.0, high=1.0, open_low=True, open_high=True)
-    delta = check.number(delta, "delta", low=0.0, high=1.0, open_low=True, open_high=True)
-    return math.ceil(2.0 * d * (1.0 + eps0 / 3.0) / eps0**2 * math.log(2.0 * d / delta))
-
-
 def sigmoid_example(b=1.0, weight=0.1**0.5):
     r"""The smallest two-layer regression, :math:`\frac12(\sigma(x)-b)^2+\frac12w^2x^2`.
 
@@ -643,15 +713,24 @@ def _largest_residual(data):
     return float(outputs + np.linalg.norm(data.b))
 
 
-def _deepest_bend(unit, target, beta):
-    """Return the supremum over z of the negative part of phi'^2 + (phi - target) phi''."""
+def _bends(data):
+    """Return bounds of phi'^2 + c phi'' over all outputs, below and above."""
+    ranges = [_bend_range(data.unit, target, data.beta) for target in data.b.tolist()]
+    return min(low for low, _ in ranges), max(high for _, high in ranges)
+
+
+def _bend_range(unit, target, beta):
+    """Return bounds over z of phi'^2 + (phi - target) phi'', below and above."""
     if unit == "softplus":
-        # phi > 0 and s = phi' leave s^2 - target beta s (1 - s), a parabola in s.
-        t = max(0.0, beta * target)
-        return t * t / (4.0 * (1.0 + t))
+        # With s = phi', y = 1 - s and beta phi = -log y it is s^2 + s y (-log y - beta target).
+        # Below, phi > 0 leaves a parabola in s. Above, -log y <= s / sqrt(y), so that the part
+        # without the target is at most s^2 (1 + sqrt(y)), which is largest at y = 1/25.
+        t = beta * target
+        low = max(0.0, t) ** 2 / (4.0 * (1.0 + max(0.0, t)))
+        return -low, 1.2 * 0.96**2 + 0.25 * max(0.0, -t)
     if unit == "tanh":
         # A polynomial in t = phi: (1 - t^2)(1 - 3 t^2 + 2 target t).
         bend = np.polynomial.Polynomial([1.0, 2.0 * target, -4.0, -2.0 * target, 3.0])
-        ends = np.append(bend.deriv().roots().real, 0.0)
-        return max(0.0, -float(bend(np.clip(ends, -1.0, 1.0)).min()))
-    return 0.0
+        values = bend(np.clip(np.append(bend.deriv().roots().real, 0.0), -1.0, 1.0))
+        return min(0.0, float(values.min())), float(values.max())
+    return (1.0 if unit == "identity" else 0.0), 1.0

@@ -63,6 +63,13 @@ def step_size_counterexample():
         With the strict saddle at the origin and the minimizers (0, 0.8) and (0, -0.8); constant
         "smoothness" is 1.5.
 
+    Examples
+    --------
+    >>> from lib import problems
+    >>> problem = problems.step_size_counterexample()
+    >>> problem.gradient([-2.0, 5.0]).tolist()  # a step of length 1 leads to the saddle
+    [-2.0, 5.0]
+
     Notes
     -----
     Our construction. With learning rate 1, between 1/L and 2/L, every start with

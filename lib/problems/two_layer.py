@@ -7,8 +7,8 @@ import numpy as np
 
 from lib import _validation as check
 from lib._jit import Slot, exp, inlined, kernel, log1p, row, stamp, tanh
+from lib._jit import dot as plain_dot
 from lib._vectors import add as plain_add
-from lib._vectors import dot as plain_dot
 from lib.problems.base import Problem, frozen
 
 UNITS = ("identity", "relu", "softplus", "tanh")
@@ -17,6 +17,7 @@ IDENTITY, RELU, SOFTPLUS, TANH = range(4)
 # The parameters are n, d, r, unit, beta; b (r); the squared weights (n); A2 by columns (n, r); and
 # A1 by rows: its entries (n, d), or n, the row pointers (n + 1), column numbers and entries of CSR.
 B = 5
+LARGEST_WEIGHT = np.sqrt(np.finfo(float).max)
 
 first_layer = Slot("first_layer")
 dot = Slot("dot")
@@ -282,7 +283,8 @@ def softmax(logits):
         raise ValueError(f"logits must have at least one entry; got shape {u.shape}")
     if not np.isfinite(u).all():
         raise ValueError("logits must be finite; got infinity or NaN")
-    shares = np.exp(u - u.max(axis=-1, keepdims=True))
+    with np.errstate(over="ignore"):  # a difference of minus infinity is a share of zero
+        shares = np.exp(u - u.max(axis=-1, keepdims=True))
     return shares / shares.sum(axis=-1, keepdims=True)
 
 
@@ -333,6 +335,8 @@ def output_unit(z, unit="softplus", beta=5.0):
 class Layers(NamedTuple):
     r"""What the two layers compute at a point, and what the derivatives are made of.
 
+    :math:`\phi` is the output unit, :math:`\circ` multiplies entry by entry.
+
     Attributes
     ----------
     logits, f : ndarray, shape (n,)
@@ -340,9 +344,11 @@ class Layers(NamedTuple):
     z, residual : ndarray, shape (r,)
         :math:`z=A_2f` and :math:`c=\phi(z)-b`.
     slope, bend : ndarray, shape (r,)
-        :math:`\phi'(z)` and :math:`\phi'(z)^2+c\,\phi''(z)`.
+        :math:`\phi'(z)`, and :math:`\phi'(z)^2+c\circ\phi''(z)`, the second derivative of
+        :math:`\frac12(\phi(z)-b)^2`.
     centred : ndarray, shape (n,)
-        :math:`\bar q=q-\langle f,q\rangle` with :math:`q=A_2^\top(\phi'(z)\circ c)`.
+        :math:`\bar q`, which is :math:`q=A_2^\top(\phi'(z)\circ c)` less its mean
+        :math:`\langle f,q\rangle`. The gradient is :math:`A_1^\top(f\circ\bar q+w^2\circ u)`.
     """
 
     logits: np.ndarray
@@ -365,7 +371,8 @@ class TwoLayerData:
         -(\phi'\circ c)^\top&0\end{pmatrix},
 
     diagonal plus a matrix of rank at most r + 1, because :math:`f\circ\bar q=JA_2^\top(\phi'\circ
-    c)`.
+    c)`. Here :math:`f,c,\phi',\phi'',\bar q` are as in `Layers`, and
+    :math:`J=\operatorname{diag}(f)-ff^\top` is the Jacobian of softmax.
 
     Attributes
     ----------
@@ -402,8 +409,17 @@ class TwoLayerData:
         -------
         Layers
             What they compute.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `x` is not a point of d finite numbers, or so large that :math:`A_1x` overflows.
+            The other methods raise them too.
         """
-        logits = self.rows @ check.point(x, self.rows.shape[1], "x")
+        with np.errstate(over="ignore", invalid="ignore"):
+            logits = self.rows @ check.point(x, self.rows.shape[1], "x")
+        if not np.isfinite(logits).all():
+            raise ValueError("x must lie where A1 x is finite; it overflows there")
         f = softmax(logits)
         z = self.A2 @ f
         height, slope, bend = output_unit(z, self.unit, self.beta)
@@ -596,7 +612,8 @@ def two_layer_regression(A1, A2, b, weights, unit="softplus", beta=5.0):
     b : array_like, shape (r,)
         Targets.
     weights : float or array_like, shape (n,)
-        Weights w of the regularizer, not negative, not squared; one number stands for n of them.
+        Weights w of the regularizer, not negative, with finite squares, but not squared; one
+        number stands for n of them.
     unit : str
         Output unit :math:`\phi`: "identity", "relu", "softplus"
         (:math:`\beta^{-1}\log(1+e^{\beta z})`, which tends to ReLU) or "tanh".
@@ -688,21 +705,22 @@ def two_layer_data(
     row_tail : float, optional
         Degrees of freedom :math:`\nu` of a heavy tail: each row of :math:`A_1` is divided by
         :math:`\sqrt{\chi^2_\nu/\nu}`, as in Student's t. With 1.5 a few rows dominate and uniform
-        sampling of rows breaks. Default: normal rows.
+        sampling of rows breaks. Positive; far below 0.1 the rows overflow, an error. Default:
+        normal rows.
     curvature_ratio : float, optional
         Curvature of the data relative to that of the regularizer with the weight `weight`, at
         x = 0 and for the identity unit: the largest of the eigenvalues
         ``TwoLayerData.relative_curvature`` in absolute value. :math:`A_2` and b are scaled
         together to reach it. Below 1 the Hessian there is positive definite; softplus, with slope
-        1/2 at 0, has half to three quarters of it. Default: no scaling, and for large n then
-        hardly anything but the regularizer (about 1e-5 with n = 3000, d = 10).
+        1/2 at 0, has a third to four fifths of it. Default: no scaling, and for large n then
+        hardly anything but the regularizer (about 3e-5 with n = 3000, d = 10).
     aligned : bool
         Whether the second layer follows the rows: entry (j, i) of :math:`A_2` is then
         :math:`2-g_i^2` plus 0.3 times a normal number, with :math:`g_i` the component of row i
         along a direction drawn at random. The curvatures of the rows then add up along that
-        direction, and the weights of ``TwoLayerData.parts`` stay positive at 0 for ratios up
-        to about 1. Without it they average out: single weights are negative long before the ratio
-        is of order one, and ``TwoLayerData.root`` does not exist.
+        direction, and for normal rows the weights of ``TwoLayerData.parts`` stay positive at 0
+        for ratios up to about 1. Without it they average out: single weights are negative long
+        before the ratio is of order one, and ``TwoLayerData.root`` does not exist.
     weight : float
         The weight that `curvature_ratio` refers to, positive.
     norms : tuple of three floats
@@ -719,7 +737,7 @@ def two_layer_data(
     Raises
     ------
     TypeError, ValueError
-        If an argument has the wrong type or range, or `curvature_ratio` is asked for where
+        If an argument has the wrong type or range, or `curvature_ratio` is given where
         :math:`A_1` does not have full column rank or the data have no curvature at 0 (n = 1).
 
     Examples
@@ -750,7 +768,10 @@ def two_layer_data(
         A2 = 2.0 - (A1 @ direction) ** 2 / (direction @ direction) + 0.3 * A2
     if row_tail is not None:
         nu = check.positive(row_tail, "row_tail")
-        A1 /= np.sqrt(rng.chisquare(nu, size=(n, 1)) / nu)
+        with np.errstate(over="ignore", divide="ignore"):
+            A1 /= np.sqrt(rng.chisquare(nu, size=(n, 1)) / nu)
+        if not np.abs(A1).max() < LARGEST_WEIGHT:  # then the norm would overflow
+            raise ValueError(f"row_tail must be larger: with {nu:g} a row of A1 overflows")
     A1 *= norms[0] / np.linalg.norm(A1, 2)
     A2 *= norms[1] / np.linalg.norm(A2, 2)
     b *= norms[2] / np.linalg.norm(b)
@@ -795,8 +816,10 @@ def _weights(weights, n):
         w = np.full(n, w)
     if w.shape != (n,):
         raise ValueError(f"weights must be one number or have shape ({n},); got shape {w.shape}")
-    if not np.isfinite(w).all() or w.min() < 0.0:
-        raise ValueError(f"weights must be finite and not negative; got {weights!r}")
+    if not w.max() <= LARGEST_WEIGHT or w.min() < 0.0:
+        raise ValueError(
+            f"weights must be finite and not negative, and so must their squares; got {weights!r}"
+        )
     return w
 
 

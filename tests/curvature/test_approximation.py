@@ -7,11 +7,13 @@ import pytest
 from scipy import linalg
 
 from lib.curvature.approximation import (
+    certified_contraction,
     debias_factor,
     newton_contraction,
     predicted_contraction,
     required_samples,
     spectral_error,
+    typical_spectral_error,
 )
 from lib.curvature.sampling import (
     gram,
@@ -150,6 +152,13 @@ def test_debiased_prediction():
     assert debias_factor(10, 40) == pytest.approx(1 - 11 / 40)
 
 
+@pytest.mark.parametrize("m", [10**9, 10**15, 10**20])
+def test_many_rows_do_not_cancel(m):
+    """Both Gaussian kinds tend to the square root of (d + 1) / m."""
+    for kind in ("gaussian", "gaussian_debiased"):
+        assert predicted_contraction(10, m, kind) == pytest.approx(math.sqrt(11 / m), rel=1e-7)
+
+
 @pytest.mark.parametrize(
     ("m", "wanted"),
     [
@@ -176,6 +185,42 @@ def test_exercise_on_rates():
 @pytest.mark.parametrize(("eps", "wanted"), [(0.01, 1_525_248), (0.1, 15_709), (0.5, 710)])
 def test_required_samples(eps, wanted):
     assert required_samples(10, eps, 0.01) == wanted
+
+
+@pytest.mark.parametrize(("eps", "rows"), [(0.01, 401_998), (0.1, 4_198), (0.5, 198)])
+def test_typical_error_needs_fewer_rows(eps, rows):
+    assert typical_spectral_error(10, rows) <= eps < typical_spectral_error(10, rows - 1)
+    assert 3.5 < required_samples(10, eps, 0.01) / rows < 3.9
+
+
+@pytest.mark.parametrize(
+    ("eps", "reach", "wanted"), [(0.01, 0.1, 0.0732), (0.1, 0.0, 1 / 9), (0.0, 0.5, 3**0.5 / 2)]
+)
+def test_certified_contraction(eps, reach, wanted):
+    assert certified_contraction(eps, reach) == pytest.approx(wanted, rel=1e-3)
+
+
+def test_steps_do_not_exceed_the_certified_factor():
+    """On x^T H x / 2 + M (a x)^3 / 6, whose Hessian has the Lipschitz constant M."""
+    rng = np.random.default_rng(0)
+    worst = 0.0
+    for trial in range(600):
+        H = positive_definite(3, trial, spread=2.0)
+        l = np.linalg.eigvalsh(H)[0]  # noqa: E741
+        a = np.linalg.eigh(H)[1][:, 0] if trial % 2 else rng.standard_normal(3)
+        a /= np.linalg.norm(a)
+        M, reach, eps = math.exp(rng.uniform(-2, 2)), rng.uniform(0, 0.9), rng.uniform(0, 0.4)
+        e = a * rng.choice([-1, 1]) if trial % 2 else rng.standard_normal(3)
+        e *= reach * l**1.5 / (M * math.sqrt(e @ H @ e))
+        here = H + M * (a @ e) * np.outer(a, a)
+        root = linalg.sqrtm(here)
+        axes = np.linalg.qr(rng.standard_normal((3, 3)))[0]
+        error = root @ axes @ np.diag(eps * rng.choice([-1, 1], 3)) @ axes.T @ root
+        assert spectral_error(here, here + error) == pytest.approx(eps, rel=1e-6)
+        ahead = e - np.linalg.solve(here + error, H @ e + M / 2 * (a @ e) ** 2 * a)
+        ratio = math.sqrt((ahead @ H @ ahead) / (e @ H @ e))
+        worst = max(worst, ratio / certified_contraction(eps, reach))
+    assert 0.8 < worst <= 1.0
 
 
 def test_required_samples_are_enough():
@@ -294,7 +339,7 @@ def test_worst_directions_are_about_twice_the_average():
         spectral_error(H, sampled_gram(A, sample_rows(A, None, 640, seed=s))) for s in range(30)
     ]
     assert np.mean(errors) == pytest.approx(0.21, rel=0.1)
-    assert np.mean(errors) < 2 * math.sqrt(10 / 640) + 10 / 640
+    assert np.mean(errors) < typical_spectral_error(10, 640)
     assert 1.6 < np.mean(errors) / predicted_contraction(10, 640) < 2.4
 
 
@@ -332,6 +377,11 @@ def test_wrong_matrices_are_named(function, H, H_approx, error, message):
         (lambda: predicted_contraction(10, 20, "best"), ValueError, "kind must be one of"),
         (lambda: required_samples(10, 1.0, 0.1), ValueError, "eps must be .* below 1"),
         (lambda: required_samples(10, 0.1, 0.0), ValueError, "delta must be .* above 0"),
+        (lambda: required_samples(10, 1e-200, 0.1), ValueError, "eps must be large enough"),
+        (lambda: typical_spectral_error(10, 0), ValueError, "m must be .* at least 1"),
+        (lambda: certified_contraction(1.0, 0.1), ValueError, "eps must be .* below 1"),
+        (lambda: certified_contraction(-0.1, 0.1), ValueError, "eps must be .* at least 0"),
+        (lambda: certified_contraction(0.1, 1.0), ValueError, "reach must be .* below 1"),
     ],
 )
 def test_wrong_numbers_are_named(call, error, message):

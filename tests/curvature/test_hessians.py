@@ -252,6 +252,11 @@ def test_infinite_derivatives_do_not_pass():
     assert not found.passed and np.isnan(found.hvp_error)
 
 
+@pytest.mark.filterwarnings("error")
+def test_overflow_does_not_pass():
+    assert not check_derivatives(WELL, [0.0, 1e200]).passed
+
+
 def test_directions_are_seeded():
     wrong = dataclasses.replace(FIT, hvp_kernel=wrong_hvp)
     first, again, other = (check_derivatives(wrong, X, seed=s).hvp_error for s in (1, 1, 2))

@@ -231,6 +231,7 @@ POINTS = [[0.0, 1.0], [1.0, 1.0]]
         (hessian_lipschitz, (WELL, POINTS, 0), {}, ValueError, "n_directions must be"),
         (hessian_lipschitz, (WELL, POINTS, 1, 0), {}, ValueError, "n_rounds must be"),
         (hessian_lipschitz, (WELL, POINTS), {"step": 0.0}, ValueError, "step must be .* above 0"),
+        (hessian_lipschitz, (WELL, POINTS), {"step": 1e-30}, ValueError, "step must be larger"),
         (armijo_threshold, (0.0, 0.25, 2.0), {}, ValueError, "sigma must be .* above 0"),
         (armijo_threshold, (0.5, 0.5, 2.0), {}, ValueError, "rho must be .* below 0.5"),
         (armijo_threshold, (0.5, 0.0, 2.0), {}, ValueError, "rho must be .* above 0"),

@@ -347,6 +347,17 @@ SAMPLE = RowSample(np.array([7]), np.ones(1), np.ones(1), np.ones(1))
         (lambda: leverage_scores(A0, -np.ones(6)), ValueError, "weights must not be negative"),
         (lambda: leverage_scores(A0, method="best"), ValueError, "method must be one of 'exact'"),
         (lambda: leverage_scores([[np.inf]]), ValueError, "A must be finite"),
+        (lambda: leverage_scores(A0 * 1e-310), ValueError, "A must not be so small"),
+        (
+            lambda: leverage_scores(A0 * 1e-310, method="sketched"),
+            ValueError,
+            "A must not be so small",
+        ),
+        (
+            lambda: sampling_probabilities(A0 * 1e-200, scheme="row_norm"),
+            ValueError,
+            "not zero, even when squared",
+        ),
         (
             lambda: leverage_scores(A0, method="sketched", oversampling=0),
             ValueError,

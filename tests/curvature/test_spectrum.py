@@ -18,27 +18,9 @@ from lib.curvature.spectrum import (
     negative_curvature_direction,
     spectral_density,
 )
-from lib.problems import Problem
 
 WELL = problems.double_well()
 CARTON = problems.egg_carton(6)
-
-
-def dense(matrix):
-    """Return the quadratic with that Hessian, which counts its Hessian-vector products."""
-    calls = []
-
-    def value(x, p):
-        return 0.5 * x @ matrix @ x
-
-    def gradient(x, p, out):
-        out[:] = matrix @ x
-
-    def hvp(x, v, p, out):
-        calls.append(1)
-        out[:] = matrix @ v
-
-    return Problem("dense", len(matrix), value, gradient, hvp, np.empty(0)), calls
 
 
 def rotated(eigenvalues, seed=0):
@@ -57,7 +39,7 @@ MATRIX = rotated(np.r_[-3.0, np.linspace(-1.0, 2.0, 117), 4.0, 7.0])
 
 
 @pytest.mark.parametrize("n_steps", [1, 2, 30, 120, 500])
-def test_lanczos_factorises(n_steps):
+def test_lanczos_factorises(n_steps, dense):
     problem, calls = dense(MATRIX)
     alphas, betas, basis = lanczos(problem, np.ones(120), n_steps, seed=3)
     m = min(n_steps, 120)
@@ -71,14 +53,14 @@ def test_lanczos_factorises(n_steps):
     assert (betas > 0).all()
 
 
-def test_all_steps_find_all_eigenvalues():
+def test_all_steps_find_all_eigenvalues(dense):
     problem, _ = dense(MATRIX)
     alphas, betas, _ = lanczos(problem, np.zeros(120), 120)
     wanted = np.linalg.eigvalsh(MATRIX)
     np.testing.assert_allclose(eigvalsh_tridiagonal(alphas, betas), wanted, atol=1e-12)
 
 
-def test_extreme_ritz_values_come_first():
+def test_extreme_ritz_values_come_first(dense):
     problem, _ = dense(MATRIX)
     alphas, betas, _ = lanczos(problem, np.zeros(120), 25)
     ritz = eigvalsh_tridiagonal(alphas, betas)
@@ -86,7 +68,7 @@ def test_extreme_ritz_values_come_first():
     assert -3.0 - 1e-12 < ritz.min() and ritz.max() < 7.0 + 1e-12
 
 
-def test_start_is_taken():
+def test_start_is_taken(dense):
     problem, _ = dense(MATRIX)
     start = np.arange(120.0)
     _, _, basis = lanczos(problem, np.zeros(120), 3, start=start)
@@ -99,7 +81,7 @@ def test_start_is_taken():
     ("eigenvalues", "distinct"),
     [([1.0] * 60 + [-2.0] * 40, 2), ([5.0] * 80, 1), ([1.0] * 50 + [2.0] * 30 + [1e-9] * 20, 3)],
 )
-def test_invariant_subspace_ends_the_iteration(eigenvalues, distinct):
+def test_invariant_subspace_ends_the_iteration(eigenvalues, distinct, dense):
     for matrix in (np.diag(eigenvalues), rotated(eigenvalues)):
         problem, calls = dense(matrix)
         alphas, betas, _ = lanczos(problem, np.zeros(len(eigenvalues)), 50)
@@ -108,7 +90,7 @@ def test_invariant_subspace_ends_the_iteration(eigenvalues, distinct):
         np.testing.assert_allclose(found, sorted(set(eigenvalues)), atol=1e-13)
 
 
-def test_zero_hessian():
+def test_zero_hessian(dense):
     problem, _ = dense(np.zeros((9, 9)))
     alphas, betas, basis = lanczos(problem, np.zeros(9), 5)
     assert (alphas.tolist(), betas.tolist(), basis.shape) == ([0.0], [], (9, 1))
@@ -134,7 +116,7 @@ def agrees(found, matrix, wanted, accuracy):
 @pytest.mark.parametrize("k", [1, 3])
 @pytest.mark.parametrize("which", ["both", "smallest", "largest"])
 @pytest.mark.parametrize("d", [60, 400])
-def test_extremes(d, which, k):
+def test_extremes(d, which, k, dense):
     rng = np.random.default_rng(d)
     matrix = rng.normal(size=(d, d)) / np.sqrt(2 * d)
     matrix = matrix + matrix.T
@@ -161,7 +143,7 @@ def test_small_dimensions(k):
     assert extreme_eigenvalues(line, [0.0]).values.tolist() == [2.0, 2.0]
 
 
-def test_eigenvalues_near_zero_settle():
+def test_eigenvalues_near_zero_settle(dense):
     problem, x = diagonal(np.r_[1e-12, np.linspace(1.0, 2.0, 299)])
     found = extreme_eigenvalues(problem, x)
     np.testing.assert_allclose(found.values, [1e-12, 2.0], atol=1e-13)
@@ -172,11 +154,34 @@ def test_eigenvalues_near_zero_settle():
     np.testing.assert_array_equal(extreme_eigenvalues(problem, x).values, 0.0)
 
 
-@pytest.mark.parametrize("scale", [1e-100, 1e100])
-def test_units_do_not_matter(scale):
+@pytest.mark.parametrize("scale", [1e-200, 1e-100, 1e100, 1e200])
+def test_units_do_not_matter(scale, dense):
     eigenvalues = np.r_[-1.0, np.linspace(1.0, 2.0, 298), 5.0]
     found = extreme_eigenvalues(*diagonal(scale * eigenvalues))
     np.testing.assert_allclose(found.values, [-scale, 5 * scale], rtol=1e-9)
+    assert found.residuals.max() < 1e-7 * scale
+    problem, _ = dense(scale * MATRIX)
+    alphas, betas, basis = lanczos(problem, np.zeros(120), 6)
+    exact = lanczos(dense(MATRIX)[0], np.zeros(120), 6)
+    np.testing.assert_allclose(alphas / scale, exact[0], rtol=1e-9)
+    np.testing.assert_allclose(betas / scale, exact[1], rtol=1e-9)
+    np.testing.assert_allclose(basis, exact[2], atol=1e-10)
+    grid = np.linspace(-3.0, 7.0, 9)
+    there, here = (
+        spectral_density(dense(unit * MATRIX)[0], np.zeros(120), 20, 4, 0.5 * unit, unit * grid)
+        for unit in (scale, 1.0)
+    )
+    np.testing.assert_allclose(there.density * scale, here.density, atol=1e-6)
+    np.testing.assert_allclose(there.standard_error * scale, here.standard_error, atol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e300])
+def test_start_of_any_length(scale):
+    problem, x = diagonal(np.linspace(1.0, 2.0, 4))
+    wanted = lanczos(problem, x, 4, start=[1.0, 2.0, 3.0, 4.0])
+    found = lanczos(problem, x, 4, start=scale * np.array([1.0, 2.0, 3.0, 4.0]))
+    for one, other in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-12)
 
 
 def test_multiple_eigenvalues():
@@ -208,7 +213,7 @@ def test_seed_of_the_extremes():
 # --- density ----------------------------------------------------------------------------------
 
 
-def test_density_integrates_to_one_and_has_the_moments():
+def test_density_integrates_to_one_and_has_the_moments(dense):
     problem, _ = dense(MATRIX)
     found = spectral_density(problem, np.zeros(120), n_steps=15, n_vectors=8, seed=2)
     assert trapezoid(found.density, found.grid) == pytest.approx(1.0, abs=1e-7)
@@ -228,7 +233,7 @@ def test_density_integrates_to_one_and_has_the_moments():
     assert moments[1] == pytest.approx(wanted, rel=1e-6)
 
 
-def test_density_of_a_random_matrix_is_the_semicircle():
+def test_density_of_a_random_matrix_is_the_semicircle(dense):
     # The same seed for matrix and vectors must do no harm.
     matrix = np.random.default_rng(0).normal(size=(600, 600)) / np.sqrt(2 * 600)
     problem, _ = dense(matrix + matrix.T)
@@ -239,7 +244,7 @@ def test_density_of_a_random_matrix_is_the_semicircle():
     np.testing.assert_allclose(moments, [0.0, 1.0, 0.0, 2.0], atol=0.05)
 
 
-def test_density_error_bars_cover():
+def test_density_error_bars_cover(dense):
     eigenvalues = np.linalg.eigvalsh(MATRIX)
     problem, _ = dense(MATRIX)
     grid = np.linspace(-2.5, 6.5, 19)
@@ -253,7 +258,7 @@ def test_density_error_bars_cover():
     assert 0.88 < np.mean(hits) < 0.99  # Student's t with 11 degrees of freedom: 0.95
 
 
-def test_density_defaults():
+def test_density_defaults(dense):
     problem, x = diagonal(np.linspace(1.0, 2.0, 300))
     found = spectral_density(problem, x)
     assert found.sigma == pytest.approx(0.01, rel=0.02)
@@ -270,7 +275,7 @@ def test_density_defaults():
 
 
 @pytest.mark.parametrize("d", [60, 400])
-def test_negative_curvature(d):
+def test_negative_curvature(d, dense):
     matrix = rotated(np.r_[-0.5, np.linspace(0.1, 2.0, d - 1)], seed=1)
     problem, _ = dense(matrix)
     x = np.random.default_rng(0).normal(size=d)
@@ -329,6 +334,7 @@ X = [0.0, 1.0]
         (spectral_density, (WELL, X), {"n_steps": 0}, ValueError, "n_steps must be"),
         (spectral_density, (WELL, X), {"n_vectors": 1}, ValueError, "n_vectors must .* least 2"),
         (spectral_density, (WELL, X), {"sigma": 0.0}, ValueError, "sigma must be .* above 0"),
+        (spectral_density, (WELL, X), {"sigma": 1e-12}, ValueError, "sigma must be at .* a grid"),
         (spectral_density, (WELL, X), {"grid": [[1.0]]}, ValueError, "grid must be a one-dim"),
         (negative_curvature_direction, (WELL, X), {"tol": 0.0}, ValueError, "tol must be"),
         (negative_curvature_direction, (WELL, 1.0), {}, ValueError, r"x must have shape \(2,\)"),

@@ -8,28 +8,10 @@ from scipy.stats import ortho_group
 
 from lib import problems
 from lib.curvature.trace import hutch_plus_plus, hutchinson_diagonal, hutchinson_trace
-from lib.problems import Problem
 
 WELL = problems.double_well()
 X = [0.0, 1.0]
 SEEDS = range(200)
-
-
-def dense(matrix):
-    """Return the quadratic with that Hessian, which counts its Hessian-vector products."""
-    calls = []
-
-    def value(x, p):
-        return 0.5 * x @ matrix @ x
-
-    def gradient(x, p, out):
-        out[:] = matrix @ x
-
-    def hvp(x, v, p, out):
-        calls.append(1)
-        out[:] = matrix @ v
-
-    return Problem("dense", len(matrix), value, gradient, hvp, np.empty(0)), calls
 
 
 Q = ortho_group.rvs(100, random_state=0)
@@ -38,15 +20,20 @@ DECAYING = Q @ np.diag(np.arange(1.0, 101.0) ** -2) @ Q.T
 ORIGIN = np.zeros(100)
 
 
-def rms(estimator, matrix, **options):
-    """Root mean square error over the seeds, and the estimates."""
-    problem, _ = dense(matrix)
-    found = [estimator(problem, ORIGIN, seed=seed, **options) for seed in SEEDS]
-    errors = np.array([e.value for e in found]) - np.trace(matrix)
-    return np.sqrt(np.mean(errors**2)), errors, np.array([e.standard_error for e in found])
+@pytest.fixture
+def rms(dense):
+    """Return root mean square error over the seeds, the errors and the standard errors."""
+
+    def measure(estimator, matrix, **options):
+        problem, _ = dense(matrix)
+        found = [estimator(problem, ORIGIN, seed=seed, **options) for seed in SEEDS]
+        errors = np.array([e.value for e in found]) - np.trace(matrix)
+        return np.sqrt(np.mean(errors**2)), errors, np.array([e.standard_error for e in found])
+
+    return measure
 
 
-def test_trace_by_hand():
+def test_trace_by_hand(dense):
     problem, calls = dense(FLAT)
     found = hutchinson_trace(problem, ORIGIN, n_vectors=1000, seed=4)
     assert found.n_hvp == len(calls) == 1000
@@ -57,7 +44,7 @@ def test_trace_by_hand():
 
 
 @pytest.mark.parametrize("distribution", ["rademacher", "gaussian"])
-def test_trace_is_unbiased_with_the_predicted_variance(distribution):
+def test_trace_is_unbiased_with_the_predicted_variance(distribution, rms):
     error, errors, bars = rms(hutchinson_trace, FLAT, n_vectors=25, distribution=distribution)
     square = (FLAT**2).sum() - (distribution == "rademacher") * (np.diag(FLAT) ** 2).sum()
     wanted = np.sqrt(2 * square / 25)
@@ -74,7 +61,7 @@ def test_signs_are_exact_for_diagonal_matrices_and_normal_numbers_are_not():
     assert hutchinson_trace(bowl, np.zeros(50), 20, "gaussian").standard_error > 1.0
 
 
-def test_diagonal():
+def test_diagonal(dense):
     problem, calls = dense(FLAT)
     found = hutchinson_diagonal(problem, ORIGIN, n_vectors=400, seed=1)
     assert found.n_hvp == len(calls) == 400
@@ -88,7 +75,7 @@ def test_diagonal():
     assert hutchinson_diagonal(bowl, np.zeros(3)).value.tolist() == [1.0, -2.0, 3.0]
 
 
-def test_hutch_plus_plus_wins_where_the_spectrum_decays():
+def test_hutch_plus_plus_wins_where_the_spectrum_decays(rms):
     plain, _, _ = rms(hutchinson_trace, DECAYING, n_vectors=30)
     better, errors, bars = rms(hutch_plus_plus, DECAYING, n_products=30)
     assert better < plain / 8
@@ -99,32 +86,32 @@ def test_hutch_plus_plus_wins_where_the_spectrum_decays():
     assert rms(hutchinson_trace, DECAYING, n_vectors=120)[0] == pytest.approx(plain / 2, rel=0.2)
 
 
-def test_hutch_plus_plus_loses_where_it_does_not():
+def test_hutch_plus_plus_loses_where_it_does_not(rms):
     assert rms(hutch_plus_plus, FLAT, n_products=30)[0] > rms(hutchinson_trace, FLAT)[0]
 
 
 @pytest.mark.parametrize("n_products", [4, 5, 6, 29, 30, 31])
-def test_hutch_plus_plus_spends_its_budget(n_products):
+def test_hutch_plus_plus_spends_its_budget(n_products, dense):
     problem, calls = dense(FLAT)
     found = hutch_plus_plus(problem, ORIGIN, n_products)
     assert found.n_hvp == len(calls) == n_products
 
 
 @pytest.mark.parametrize("n_products", [300, 333])
-def test_hutch_plus_plus_is_exact_with_three_times_d_products(n_products):
+def test_hutch_plus_plus_is_exact_with_three_times_d_products(n_products, dense):
     found = hutch_plus_plus(dense(FLAT)[0], ORIGIN, n_products)
     assert found.value == pytest.approx(np.trace(FLAT), rel=1e-12)
     assert found.standard_error < 1e-12
 
 
-def test_hutch_plus_plus_is_exact_for_low_rank():
+def test_hutch_plus_plus_is_exact_for_low_rank(dense):
     matrix = Q[:, :5] @ np.diag([5.0, -4.0, 3.0, 2.0, 1.0]) @ Q[:, :5].T
     found = hutch_plus_plus(dense(matrix)[0], ORIGIN, 18)
     assert found.value == pytest.approx(7.0, rel=1e-12)
     assert hutch_plus_plus(dense(np.zeros((9, 9)))[0], np.zeros(9)).value == 0.0
 
 
-def test_data_of_the_same_seed_do_no_harm():
+def test_data_of_the_same_seed_do_no_harm(dense):
     # The rows of A are what default_rng(0) gives first, and so might the random vectors be.
     A = np.random.default_rng(0).standard_normal((30, 100))
     for distribution in ("gaussian", "rademacher"):
@@ -133,7 +120,7 @@ def test_data_of_the_same_seed_do_no_harm():
 
 
 @pytest.mark.parametrize("function", [hutchinson_trace, hutchinson_diagonal, hutch_plus_plus])
-def test_seeds_and_inputs(function):
+def test_seeds_and_inputs(function, dense):
     carton = problems.egg_carton(6)
     bent = dataclasses.replace(carton, hvp_kernel=dense(FLAT[:6, :6])[0].hvp_kernel)
     one, again, other = (function(bent, np.ones(6), 10, seed=s) for s in (3, 3, 4))

@@ -7,6 +7,7 @@ import pytest
 
 from lib import problems
 from lib.ensembles import escape_times, proportion_interval, uniform_starts
+from lib.optimizers import ball_noise
 
 SADDLE = problems.quadratic_saddle()
 WELL = problems.double_well(0.3)
@@ -76,6 +77,18 @@ def test_rounding_leaves_the_turned_stable_axis(rate, seen):
     times = escape_times(WELL, [[0.7 * c, 0.7 * s]], rate, 0.5, direction=[-s, c])
     assert abs(times[0] - seen) <= 10
     assert times[0] == pytest.approx(math.log(0.5 / 1e-17) / math.log(1 + rate), rel=0.05)
+
+
+@pytest.mark.parametrize(("epsilon", "steps"), [(1e-1, 294.0), (1e-2, 920.0)])
+def test_weaker_curvature_takes_longer(epsilon, steps):
+    """From noise of radius 1e-3 to 0.5, along the one of 100 directions that curves downwards."""
+    saddle = problems.quadratic_saddle([-math.sqrt(epsilon)])
+    noise = ball_noise(300, 100, 1e-3, seed=1)
+    times = escape_times(saddle, noise[:, :1], 0.1, radius=0.5)
+    constant = math.log(math.sqrt(100) * 500) + (np.euler_gamma + math.log(2)) / 2
+    predicted = constant / math.log(1 + 0.1 * math.sqrt(epsilon)) + 0.5
+    assert predicted == pytest.approx(steps, abs=0.6)
+    assert abs(times.mean() - predicted) < 4 * times.std() / math.sqrt(300)
 
 
 @pytest.mark.parametrize("rate", [0.05, 0.1, 0.5])

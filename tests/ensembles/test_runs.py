@@ -71,6 +71,46 @@ def test_result_does_not_depend_on_the_executor(executor):
     np.testing.assert_array_equal(by_threads, other)
 
 
+@pytest.mark.parametrize(("budget", "max_iter"), [(1, 9), (4, 9), (4, 3), (4, 2), (900, 900)])
+def test_budget_is_that_of_single_runs(budget, max_iter):
+    starts = [[1.0, 0.4], [0.0, 0.0]]
+    limits = {"max_iter": max_iter, "max_evaluations": budget, "tol": 1e-8}
+    many = run_many(WELL, starts, 0.3, **limits)
+    for i, x0 in enumerate(starts):
+        one = gradient_descent(WELL, x0, 0.3, **limits)
+        assert (many.status[i], many.n_iter[i]) == (one.status, one.n_iter)
+        assert many.evaluations[i].tolist() == [0, one.n_gradient, 0]
+
+
+def test_what_an_ensemble_says_of_itself():
+    many = run_many(WELL, [[0.1, 0.2], [0.0, 0.0], [0.3, 0.2], [50.0, 50.0]], 0.2, max_iter=5)
+    assert many.counts == {"max_iter": 2, "converged": 1, "diverged": 1}
+    assert repr(many) == "Ensemble(n=4, counts={'converged': 1, 'diverged': 1, 'max_iter': 2})"
+    assert many.sample_evaluations.tolist() == [[0, 0]] * 4
+
+
+def test_progress_counts_the_runs(capsys, monkeypatch):
+    monkeypatch.setattr("lib.ensembles.runs.CHUNK", 20)
+    starts = uniform_starts(47, -2, 2)
+    shown = run_many(WELL, starts, 0.3, max_iter=3, progress=True)
+    assert "47/47" in capsys.readouterr().err
+    assert_same(shown, run_many(WELL, starts, 0.3, max_iter=3))
+    assert capsys.readouterr().err == ""
+
+
+def test_options_of_another_method_are_refused():
+    with pytest.raises(TypeError, match="gradient_descent has no option 'lr' in an ensemble"):
+        run_many(WELL, [[0.0, 0.0]], lr=0.1)
+    with pytest.raises(TypeError, match="adam has no option 'callback' in an ensemble; its own"):
+        run_many(WELL, [[0.0, 0.0]], method="adam", callback=print)
+    with pytest.raises(TypeError, match="hessian_scaled has no option 'learning_rate'"):
+        basins(WELL, [[0.0, 0.0]], 0.1, method="hessian_scaled")
+    with pytest.raises(ValueError, match="max_evaluations must be a whole number at least 1"):
+        run_many(WELL, [[0.0, 0.0]], max_evaluations=0)
+    with pytest.raises(TypeError, match="progress must be True or False"):
+        run_many(WELL, [[0.0, 0.0]], progress="yes")
+
+
 def test_processes_and_threads_agree():
     starts = uniform_starts(CHUNK + 77, -2, 2)
     wanted = run_many(WELL, starts, 0.3, max_iter=40)
@@ -131,6 +171,17 @@ def test_basins_label_every_way_to_end():
     assert hasty.counts == {-2: 1}
 
 
+def test_basins_of_another_method():
+    starts = uniform_starts(200, -2, 2)
+    found = basins(WELL, starts, method="perturbed_gradient_descent", tol=1e-6, seed=3)
+    ends = run_many(
+        WELL, starts, method="perturbed_gradient_descent", tol=1e-6, max_iter=10_000, seed=3
+    )
+    np.testing.assert_array_equal(found.n_iter, ends.n_iter)
+    sides = np.array([point.x @ [-np.sin(0.3), np.cos(0.3)] for point in WELL.critical_points])
+    np.testing.assert_allclose(sides[found.labels], ends.x @ [-np.sin(0.3), np.cos(0.3)], atol=1e-3)
+
+
 def test_basins_need_the_end_to_be_near_a_listed_point():
     elsewhere = basins(EGGS, [[3 * np.pi + 0.1, np.pi + 0.1]], 0.9)
     assert elsewhere.labels.tolist() == [-2]
@@ -155,6 +206,8 @@ def test_uniform_starts_fill_the_box():
     np.testing.assert_array_equal(starts[:50], uniform_starts(50, [-1, 2], [3, 2.5], seed=4))
     assert not np.array_equal(starts, uniform_starts(20_000, [-1, 2], [3, 2.5], seed=5))
     assert uniform_starts(3, 0, 1, dimension=5).shape == (3, 5)
+    assert uniform_starts(3, 0, [1, 2, 3]).shape == uniform_starts(3, [0, 0, 0], 1).shape == (3, 3)
+    assert uniform_starts(3, 0, 1).shape == (3, 2)
 
 
 def test_grid_starts_are_cell_centres():
@@ -172,8 +225,10 @@ def test_grid_starts_are_cell_centres():
         (lambda: uniform_starts(2.5, 0, 1), TypeError, "n must be a whole number"),
         (lambda: uniform_starts(2, 1, 1), ValueError, "low must be below high"),
         (lambda: uniform_starts(2, [0, 2], 1), ValueError, "low must be below high"),
-        (lambda: uniform_starts(2, [0, 0, 0], 1), ValueError, "low must"),
-        (lambda: uniform_starts(2, 0, [1, 1, 1]), ValueError, "high must"),
+        (lambda: uniform_starts(2, [0, 0], [1, 1, 1]), ValueError, "low must have shape"),
+        (lambda: uniform_starts(2, [0, 0, 0], 1, 2), ValueError, "low must have shape"),
+        (lambda: uniform_starts(2, 0, [1, 1, 1], 2), ValueError, "high must have shape"),
+        (lambda: uniform_starts(2, [], 1), ValueError, "dimension must be"),
         (lambda: uniform_starts(2, 0, np.inf), ValueError, "high must be finite"),
         (lambda: uniform_starts(2, "a", 1), TypeError, "low must be an array of real"),
         (lambda: uniform_starts(2, 0, 1, dimension=0), ValueError, "dimension must be"),

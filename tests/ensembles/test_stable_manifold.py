@@ -74,6 +74,21 @@ def test_search_line_that_misses_the_manifold_gives_nan():
     assert np.isnan(traced.heights[1]) and np.isnan(traced.points[1]).all()
 
 
+def test_too_few_steps_give_nan_and_not_a_number_that_is_wrong():
+    problem = problems.curved_saddle(0.5)
+    (height,) = stable_manifold(problem, ORIGIN, [0.3], 0.3).heights
+    for steps in (1, 5, 20, 50, 80, 100):
+        (found,) = stable_manifold(problem, ORIGIN, [0.3], 0.3, max_iter=steps).heights
+        assert np.isnan(found) or abs(found - height) < 1e-9
+        assert np.isnan(found) == (steps < 90)
+
+
+def test_manifold_that_leaves_the_search_line_gives_nan():
+    traced = stable_manifold(problems.curved_saddle(0.4), ORIGIN, [-1.5, 1.4, 1.5], 0.9)
+    assert np.isnan(traced.heights).tolist() == [True, False, True]
+    assert 0.3 < traced.heights[1] < 0.5
+
+
 WELL = problems.double_well()
 
 
@@ -92,6 +107,7 @@ WELL = problems.double_well()
         (lambda: stable_manifold(WELL, ORIGIN, 0.1), ValueError, "offsets must be a one-dim"),
         (lambda: stable_manifold(WELL, ORIGIN, [np.nan]), ValueError, "offsets must be finite"),
         (lambda: stable_manifold(WELL, ORIGIN, [0.1], 0), ValueError, "learning_rate must be"),
+        (lambda: stable_manifold(WELL, ORIGIN, [0.1], 2), ValueError, "learning_rate .* below 2"),
         (
             lambda: stable_manifold(WELL, ORIGIN, [0.1], half_width=0),
             ValueError,

@@ -328,6 +328,21 @@ def test_numbers_that_are_not_finite(variant, where):
     assert (run.status, run.n_iter) == ("breakdown", 0)
 
 
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_starts_where_everything_overflows(variant):
+    problem = two_layer_regression(*two_layer_data(20, 2, 3), 0.5)
+    with np.errstate(over="ignore", invalid="ignore"):
+        run = approximate_newton(problem, [1e308, -1e308], variant, divergence_radius=1.5e308)
+    assert (run.status, run.n_iter) == ("breakdown", 0)
+
+
+@pytest.mark.parametrize("n_samples", [None, 5])
+def test_a_fixed_part_of_zero_breaks_down(n_samples):
+    problem, _, _ = quadratic(rows_of(50, 2), np.zeros(50), np.eye(2))
+    run = approximate_newton(problem, start_of(2), "fixed", n_samples)
+    assert (run.status, run.n_iter) == ("breakdown", 0)
+
+
 # --- the problems of the course -------------------------------------------------------------
 
 
@@ -391,6 +406,24 @@ def test_two_layer_regression(as_sparse):
         run = approximate_newton(problem, np.zeros(4), n_samples=50, **options)
         assert run.status == "converged", options
         np.testing.assert_allclose(run.x, best.x, atol=1e-6)
+
+
+@pytest.mark.parametrize(("variant", "kind"), [("sampled", "leverage"), ("sketched", "gaussian")])
+def test_contraction_where_the_data_curve_as_much_as_the_regularizer(variant, kind):
+    """The claim of the chapter, on a network and not on a ridge problem in disguise."""
+    A1, A2, b = two_layer_data(1000, 10, 6, curvature_ratio=0.8, aligned=True, weight=0.15)
+    problem = two_layer_regression(A1, A2, b, 0.15)
+    best = approximate_newton(problem, np.zeros(10), "exact", tol=1e-12)
+    assert problem.data.relative_curvature(best.x)[-1] > 0.4
+    H = problem.hessian(best.x)
+    factors = []
+    for seed in range(6):
+        x0 = best.x + 1e-3 * start_of(10, seed) / np.sqrt(np.diag(H))
+        run = approximate_newton(problem, x0, variant, 160, seed=seed, tol=1e-9)
+        assert run.status == "converged"
+        factors.append(contractions(run, H, best.x))
+    typical = np.exp(np.mean(np.log(np.concatenate(factors))))
+    assert typical == pytest.approx(predicted_contraction(10, 160, kind), rel=0.2)
 
 
 def test_the_larger_the_weights_the_better_the_fixed_metric():

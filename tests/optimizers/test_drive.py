@@ -109,6 +109,32 @@ def test_plain_python_step_runs_in_the_same_loop():
         assert f"{section}\n{'-' * len(section)}\n" in text
 
 
+@pytest.mark.parametrize("stride", [1, 2, 100])
+def test_a_step_that_is_not_made_leaves_no_trace(stride):
+    @optimizer()
+    def ever_on(problem):
+        """Go right.
+
+        Parameters
+        ----------
+        problem : Problem
+            What to leave.
+        """
+
+        def advance(k, x, f, g, size, tol, p, o, v, s, m, r, ahead, c):
+            ahead[:] = x + 1.0
+            s[0] = k
+            return -1, np.nan
+
+        return Plan(advance, scalars=[np.nan], trace=("step",))
+
+    del METHODS["ever_on"]
+    run = ever_on(WELL, [0.1, 0.2], record_every=stride, divergence_radius=3.5, tol=0.0)
+    assert run.status == "diverged"
+    assert run.n_iter == 3
+    assert run.trace["step"][-1] == 2
+
+
 @pytest.mark.parametrize("method", ["proximal_point", "perturbed_gradient_descent"])
 def test_many_runs_are_the_single_runs(method):
     starts = ensembles.uniform_starts(40, -2, 2, seed=1)

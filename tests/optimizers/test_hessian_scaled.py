@@ -16,6 +16,7 @@ from lib.optimizers.hessian_scaled import (
     REGIMES,
     hessian_scaled,
     regime,
+    regime_map,
     scalings,
     stochastic_hessian_scaled,
 )
@@ -145,7 +146,7 @@ def algorithm_1(g, Hg, sigma, choose, s_lpc, s_nc):
         return s, "SPC"
     if 0 <= gh <= sigma * gg:
         return s_lpc, "LPC"
-    return s_nc, "NC"
+    return s_nc, "NC"  # may be "last", for the caller to replace
 
 
 def algorithm_3(armijo, theta):
@@ -166,7 +167,7 @@ def algorithm_4(armijo, theta, cap):
 
 def algorithm_2(problem, x, scaling, sigma, rho, theta, s_nc, steps, forward, search, cap, seed):
     state = stream(seed)
-    path, trace = [x], []
+    path, trace, last = [x], [], 1.0
     for k in range(steps):
         g = problem.gradient(x)
         if np.linalg.norm(g) <= 1e-8:
@@ -176,6 +177,10 @@ def algorithm_2(problem, x, scaling, sigma, rho, theta, s_nc, steps, forward, se
             "random": lambda: CHOICES[below(state, 3)],
         }.get(scaling, lambda: scaling)
         s, flag = algorithm_1(g, problem.hvp(x, g), sigma, choose, 1 / sigma, s_nc)
+        if flag == "SPC":
+            last = s
+        elif s == "last":
+            s = last
         direction = -s * g
 
         def armijo(alpha, x=x, g=g, direction=direction):
@@ -201,8 +206,10 @@ def algorithm_2(problem, x, scaling, sigma, rho, theta, s_nc, steps, forward, se
         ("well", [1.3, 0.01], {"shrink": 0.7, "sufficient_decrease": 0.25, "sigma": 0.5}),
         ("well", [-0.2, 0.3], {"forward_tracking": False, "nc_step": 0.05}),
         ("well", [-0.2, 0.3], {"nc_step": 60.0}),
+        ("well", [-0.2, 0.3], {"nc_step": "last"}),
         ("well", [2.0, 3.0], {"line_search": False}),
         ("rosenbrock", [-1.2, 1.0], {}),
+        ("rosenbrock", [-1.2, 1.0], {"nc_step": "last"}),
         ("rosenbrock", [-0.5, -1.5], {"sigma": 30.0, "sufficient_decrease": 0.4}),
         ("saddle", [1.0, 0.1, 0.0], {"max_alpha": 8.0}),
         ("logistic", [1.0, -2.0, 0.3, 0.5], {"sufficient_decrease": 0.49}),
@@ -327,6 +334,12 @@ def test_helpers_neither_overflow_nor_vanish():
         assert scalings([size, size], [size, 9 * size]) == pytest.approx(scalings([1, 1], [1, 9]))
 
 
+def test_no_scaling_beyond_the_floating_range():
+    with pytest.raises(ValueError, match="Hg must not be so much longer than g"):
+        scalings([1e-300], [1e300])
+    assert regime([1e-300], [1e300], 0.1) == 0
+
+
 @pytest.mark.parametrize("Hg", [[1.0, -1.0], [-1.0, 0.0]])
 def test_no_scaling_without_positive_curvature(Hg):
     with pytest.raises(ValueError, match="g and Hg must have a positive inner product"):
@@ -448,6 +461,77 @@ def test_how_wrong_the_hessian_may_be(noise, accepted):
     assert (run.trace["alpha"][1] == 1.0) == accepted
     if accepted:
         assert ratio == pytest.approx((1 - noise) / 2, rel=1e-12)
+
+
+def test_noise_in_the_product_has_the_length_asked_for():
+    """The curvature along g is disturbed by noise times a coordinate of a random unit vector."""
+    curvatures = np.array([1.0, 3.0, 9.0])
+    for d in (1, 2, 3):
+        problem = quadratic(*curvatures[:d])
+        g = curvatures[:d] ** 2
+        exact = g @ (curvatures[:d] * g) / (g @ g)
+        errors = np.array(
+            [
+                hessian_scaled(
+                    problem, curvatures[:d], hessian_noise=0.25, max_iter=1, seed=seed
+                ).trace["curvature"][1]
+                - exact
+                for seed in range(400)
+            ]
+        )
+        assert np.abs(errors).max() <= 0.25 * (1 + 1e-12)
+        assert abs(errors.mean()) < 4 * 0.25 / math.sqrt(400 * d)
+        assert (errors**2).mean() == pytest.approx(0.25**2 / d, rel=0.15)
+        if d == 1:
+            np.testing.assert_allclose(np.abs(errors), 0.25, rtol=1e-12)
+        if d == 3:  # a coordinate of a point on the sphere is uniform
+            assert np.histogram(errors, 4, (-0.25, 0.25))[0].min() > 70
+    quiet = hessian_scaled(problem, curvatures, scaling="random")
+    same = hessian_scaled(problem, curvatures, scaling="random", hessian_noise=0.0)
+    np.testing.assert_array_equal(quiet.path, same.path)
+
+
+def test_how_much_noise_unit_steps_bear():
+    """Below (1 - 2 rho) sigma none is refused on a quadratic, far above many are."""
+    sigma, rho = 0.5, 0.1
+    problem = quadratic(*np.geomspace(1.0, 20.0, 5))
+    fractions = []
+    for noise in (0.99 * (1 - 2 * rho) * sigma, 10.0):
+        runs = [
+            hessian_scaled(
+                problem,
+                np.ones(5),
+                sigma=sigma,
+                sufficient_decrease=rho,
+                hessian_noise=noise,
+                seed=seed,
+                max_iter=40,
+            )
+            for seed in range(5)
+        ]
+        alphas = np.concatenate([run.trace["alpha"][1:] for run in runs])
+        fractions.append((alphas == 1).mean())
+    assert fractions[0] == 1.0 and fractions[1] < 0.9
+
+
+def test_a_trial_may_miss_by_as_much_as_the_values_are_rounded():
+    """The step rises by 0.01 from 10, where the slope promises a fall of rho."""
+    uphill = plain(lambda x: 10 + 0.01 * x[0], lambda x: -np.ones(1), lambda x, v: v)
+    border = (0.01 + 0.25) / 10
+    for slack, accepted in ((1.001 * border, True), (0.999 * border, False)):
+        run = hessian_scaled(
+            uphill, [0.0], sufficient_decrease=0.25, value_tol=slack, max_iter=1, shrink=0.25
+        )
+        assert (run.trace["alpha"][1] == 1.0) == accepted
+
+
+def test_close_to_a_minimizer_rounding_refuses_steps():
+    problem = logistic(n=60, d=4, l2=1e-2)
+    options = {"scaling": "alternating", "tol": 1e-12}
+    strict = hessian_scaled(problem, np.zeros(4), **options)
+    assert strict.status == "line_search_failed" and 1e-12 < strict.gradient_norm < 1e-7
+    lenient = hessian_scaled(problem, np.zeros(4), value_tol=1e-14, **options)
+    assert lenient.status == "converged" and (lenient.trace["alpha"][1:] == 1).all()
 
 
 # --- rates ----------------------------------------------------------------------------------
@@ -698,9 +782,9 @@ def test_forward_tracking_may_jump_to_a_plateau():
 # --- invariance -----------------------------------------------------------------------------
 
 
-def deviation(problem, x0, scaling, c, objective=False, sigma=0.0, sigma_there=0.0):
+def deviation(problem, x0, scaling, c, objective=False, sigma=0.0, sigma_there=0.0, **more):
     """Return the largest relative difference of mapped iterates, and the run in new units."""
-    options = {"scaling": scaling, "max_iter": 60, "tol": 0.0}
+    options = {"scaling": scaling, "max_iter": 60, "tol": 0.0, **more}
     run = hessian_scaled(problem, x0, sigma=sigma, **options)
     if objective:
         there = hessian_scaled(rescaled(problem, objective=c), x0, sigma=sigma_there, **options)
@@ -741,6 +825,27 @@ def test_negative_curvature_steps_are_not_invariant():
         for c, wanted in zip((3.7, 1e-3, 1e4), apart, strict=False):
             found = deviation(rosenbrock(), [-1.2, 1.0], scaling, c)[0]
             assert found == pytest.approx(wanted, abs=0.006)
+
+
+@pytest.mark.parametrize("objective", [False, True])
+def test_the_last_scaling_makes_them_invariant(objective):
+    run = hessian_scaled(
+        rosenbrock(), [-1.2, 1.0], scaling="mr", sigma=0.0, nc_step="last", max_iter=60
+    )
+    negative = np.flatnonzero(run.trace["regime"] == 2)
+    assert negative.size > 1
+    np.testing.assert_array_equal(
+        run.trace["scaling"][negative], run.trace["scaling"][negative - 1]
+    )
+    for scaling in ("mr", "alternating"):
+        for c in (3.7, 1e-3, 1e4):
+            options = {"objective": objective, "nc_step": "last"}
+            assert deviation(rosenbrock(), [-1.2, 1.0], scaling, c, **options)[0] < 1e-6
+
+
+def test_the_last_scaling_is_1_before_the_first():
+    run = hessian_scaled(interpreted(WELL), [0.0, 0.01], nc_step="last", max_iter=1)
+    assert run.trace["regime"][1] == 2 and run.trace["scaling"][1] == 1.0
 
 
 def test_exercise_6_sigma_has_units():
@@ -786,6 +891,37 @@ def test_tiny_and_huge_gradients_are_scaled_rightly(size):
     wanted = scalings([4, 2], [16, 2]).cg
     assert run.trace["scaling"][1] == pytest.approx(wanted, rel=1e-12)
     np.testing.assert_allclose(run.x / size, [1 - 4 * wanted, 2 - 2 * wanted], rtol=1e-12)
+
+
+# --- maps of the regimes --------------------------------------------------------------------
+
+
+def test_map_of_the_regimes():
+    himmelblau = interpreted(problems.himmelblau())
+    points = np.random.default_rng(5).uniform(-5, 5, (300, 2))
+    for sigma in (0.0, 20.0):
+        wanted = []
+        for x in points:
+            g = himmelblau.gradient(x)
+            wanted.append(regime(g, himmelblau.hvp(x, g), sigma))
+        found = regime_map(himmelblau, points, sigma)
+        np.testing.assert_array_equal(found, wanted)
+        assert found.dtype == np.int64 and set(found) == ({0, 2} if sigma == 0 else {0, 1, 2})
+
+
+def test_map_at_the_edges():
+    sizes = [[0.0, 1.0], [1e200, 1e200], [1e-200, 1e-220], [0.0, 0.0]]
+    for well in (WELL, interpreted(WELL)):
+        with np.errstate(all="ignore"):
+            assert regime_map(well, sizes, 0.5).tolist() == [1, -1, 0, 1]
+    for matrix, code in ((1e300, 0), (1e-300, 1), (-1e-300, 2)):
+        assert regime_map(quadratic(matrix), [[1e-3]], 0.1).tolist() == [code]
+    with pytest.raises(TypeError, match="problem must be a Problem"):
+        regime_map(len, [[0.0, 0.0]], 0.1)
+    with pytest.raises(ValueError, match=r"points must have shape \(n, 2\)"):
+        regime_map(WELL, [0.0, 0.0], 0.1)
+    with pytest.raises(ValueError, match="sigma must be a finite number at least 0"):
+        regime_map(WELL, [[0.0, 0.0]], -0.1)
 
 
 # --- how a run ends, and what it costs ------------------------------------------------------
@@ -1165,6 +1301,9 @@ def test_seed_decides():
         ({"lpc_step": 0.0}, ValueError, "lpc_step must be a finite number above 0"),
         ({"sigma": 0.5, "lpc_step": 2.1}, ValueError, "lpc_step must be .* at most 2"),
         ({"nc_step": 0.0}, ValueError, "nc_step must be a finite number above 0"),
+        ({"nc_step": "first"}, ValueError, "nc_step must be a positive number or 'last'"),
+        ({"hessian_noise": -0.1}, ValueError, "hessian_noise must be a finite number at least 0"),
+        ({"value_tol": math.nan}, ValueError, "value_tol must be a finite number at least 0"),
         ({"line_search": 1}, TypeError, "line_search must be True or False"),
         ({"sufficient_decrease": 0.0}, ValueError, "sufficient_decrease must be .* above 0"),
         ({"sufficient_decrease": 1.0}, ValueError, "sufficient_decrease must be .* below 1"),
@@ -1199,6 +1338,26 @@ def test_options_of_the_stochastic_method_are_named(changes, error, message):
         stochastic_hessian_scaled(problem, np.zeros(4), **changes)
     with pytest.raises(ValueError, match="batch_size needs a problem that is a mean over samples"):
         stochastic_hessian_scaled(WELL, [0.0, 1.0])
+
+
+def test_products_of_batches_are_asked_for_where_they_are_needed():
+    problem, _, _ = sums()
+    blind = dataclasses.replace(problem, batch_hvp_kernel=None)
+    with pytest.raises(ValueError, match="hessian_samples needs a problem with batch_hvp; sums"):
+        hessian_scaled(blind, np.zeros(4), hessian_samples=3)
+    for where in ("same", "independent"):
+        with pytest.raises(ValueError, match="hessian_batch must be 'full' for .* as sums"):
+            stochastic_hessian_scaled(blind, np.zeros(4), hessian_batch=where)
+    run = stochastic_hessian_scaled(
+        blind, np.zeros(4), batch_size=20, hessian_batch="full", max_iter=3
+    )
+    assert run.n_hvp == run.n_iter == 3
+
+
+def test_a_tiny_sigma_allows_all_steps():
+    run = hessian_scaled(interpreted(WELL), [1.0, 0.4], sigma=1e-320)
+    same = hessian_scaled(interpreted(WELL), [1.0, 0.4], sigma=0.0)
+    np.testing.assert_array_equal(run.path, same.path)
 
 
 def test_one_way_to_get_the_product_at_a_time():

@@ -13,7 +13,7 @@ LADDER = problems.saddle_ladder(3)
 
 
 def plain_perturbed(problem, x, rate, steps, noise, small, interval, drop):
-    """Jin et al. (2017), Algorithm 1, step by step."""
+    """Jin et al. (2017), Algorithm 2, step by step."""
     path, shaken_at, before = [x], [], None
     for t in range(steps + 1):
         if shaken_at and t - shaken_at[-1] == interval:
@@ -126,6 +126,7 @@ def test_noise_does_not_depend_on_how_much_is_drawn():
         ("radius", 0.0, "radius must be a finite number above 0"),
         ("gradient_threshold", -1.0, "gradient_threshold must be a finite number above 0"),
         ("perturbation_interval", 0, "perturbation_interval must be a whole number at least 1"),
+        ("perturbation_interval", 10**30, "perturbation_interval must be .* at most 1e"),
         ("decrease_threshold", 0.0, "decrease_threshold must be a finite number above 0"),
         ("seed", -1, "seed must be a whole number at least 0"),
     ],

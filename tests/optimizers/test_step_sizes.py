@@ -4,50 +4,18 @@ import math
 
 import numpy as np
 import pytest
-from numba import njit
 from scipy.optimize import minimize
 
 import lib
-from lib import optimizers, problems
+from lib import ensembles, optimizers, problems
 
 WELL = problems.double_well(0.3)
 X0 = np.array([1.0, 0.4])
 BOWL = problems.quadratic_saddle(np.geomspace(1.0, 100.0, 20))
 
 
-@njit
-def growth(x):
-    return math.exp(abs(x[0])) - abs(x[0]) - 1.0
-
-
-@njit
-def growth_slope(x):
-    slope = math.exp(abs(x[0])) - 1.0
-    return np.array([slope if x[0] >= 0 else -slope])
-
-
-@njit
-def growth_bound(t):
-    return 1.0 + math.sqrt(2.0 * t) + t
-
-
-@njit
-def fourth(x):
-    return 0.25 * x[0] ** 4
-
-
-@njit
-def fourth_slope(x):
-    return np.array([x[0] ** 3])
-
-
-@njit
-def fourth_bound(t):
-    return 6.0 * math.sqrt(t)
-
-
-GROWTH = problems.custom(growth, growth_slope, 1, rho1=growth_bound)
-QUARTIC = problems.custom(fourth, fourth_slope, 1, rho1=fourth_bound)
+GROWTH = problems.exponential_growth()
+QUARTIC = problems.quartic()
 
 
 def loop(step, steps, x0=X0):
@@ -159,13 +127,21 @@ def test_backtracking_against_a_loop():
         np.testing.assert_allclose(run.path[:8], expected[:8], rtol=1e-10)
 
 
-def test_backtracking_keeps_its_promises():
-    run = optimizers.backtracking_gradient_descent(QUARTIC, [10.0], first_step=1.0, max_iter=100)
+@pytest.mark.parametrize(("first", "growth"), [(4.0, None), (1e-3, None), (2.0, 2.0), (1e-3, 2.0)])
+def test_backtracking_keeps_its_promises(first, growth):
+    run = optimizers.backtracking_gradient_descent(
+        GROWTH, [10.0], first_step=first, growth=growth, tol=1e-3, max_iter=100_000
+    )
     steps = run.trace["step_size"][1:]
     drops = -np.diff(run.values)
     assert (drops >= 0.5 * steps * run.gradient_norms[:-1] ** 2).all()
-    bounds = 6.0 * np.sqrt(run.values[:-1])
-    assert (steps >= np.minimum(1.0, 1 / (2 * bounds))).all()
+    safe = np.array([1 / (2 * GROWTH.rho1(t)) for t in run.values[:-1]])
+    trials = np.full(steps.size, first)
+    if growth is not None:
+        trials[1:] = growth * steps[:-1]
+    assert (steps >= np.minimum(trials, safe)).all()
+    assert (steps >= min(first, safe[0])).all()
+    assert (steps < trials).any()
 
 
 def test_warm_start_may_climb_slowly():
@@ -219,6 +195,63 @@ def test_no_fixed_step_serves_the_whole_quartic(rate):
     assert (inside.status, outside.status) == ("converged", "diverged")
 
 
+def test_fixed_step_of_each_start():
+    rate = optimizers.safe_learning_rate(QUARTIC, [10.0], 0.9)
+    plain = optimizers.gradient_descent(QUARTIC, [10.0], rate, max_iter=50)
+    run = optimizers.adaptive_gradient_descent(QUARTIC, [10.0], 0.9, fixed=True, max_iter=50)
+    np.testing.assert_array_equal(run.path, plain.path)
+    assert (run.trace["step_size"][1:] == rate).all()
+    assert run.oracle_calls == plain.oracle_calls + 1  # the value at the start
+    many = ensembles.run_many(
+        QUARTIC,
+        [[10.0], [-0.5], [3.0]],
+        method="adaptive_gradient_descent",
+        safety=0.9,
+        fixed=True,
+        max_iter=50,
+    )
+    for x0, x in zip((10.0, -0.5, 3.0), many.x, strict=True):
+        rate = optimizers.safe_learning_rate(QUARTIC, [x0], 0.9)
+        assert x == optimizers.gradient_descent(QUARTIC, [x0], rate, max_iter=50).x
+
+
+def test_safe_step_lowers_the_value_from_everywhere():
+    """Where a common step of 0.1 diverges from a quarter of the square."""
+    well = problems.double_well()
+    starts = ensembles.grid_starts((-6, 6), (-6, 6), (12, 12))
+    for x0 in starts:
+        run = optimizers.adaptive_gradient_descent(well, x0, 0.999, fixed=True, max_iter=5000)
+        steps, slopes = run.trace["step_size"][1:], run.gradient_norms[:-1]
+        assert (np.diff(run.values) <= -0.5 * steps * slopes**2 + 1e-15).all()
+        assert abs(abs(run.x[1]) - 1) < 1e-6 and abs(run.x[0]) < 1e-6
+    column = ensembles.grid_starts((0, 1), (-6, 6), (1200, 1))
+    away = ensembles.basins(well, column, learning_rate=0.1).counts[-1] / 1200
+    assert away == pytest.approx(1 - math.sqrt(21) / 6, abs=1 / 600)
+    assert away == pytest.approx(0.237, abs=2e-3)
+
+
+@pytest.mark.parametrize(("size", "times"), [(1, 11.9), (3, 6.64), (30, 6.0)])
+def test_safe_step_of_phase_retrieval(size, times):
+    """From 200 starts of a sphere; the largest step that does not diverge is longer by a factor."""
+    problem = problems.phase_retrieval(5)
+    starts = np.random.default_rng(size).standard_normal((200, 5))
+    starts *= size / np.linalg.norm(starts, axis=1)[:, None]
+    largest = []
+    for i, x0 in enumerate(starts):
+        rate = optimizers.safe_learning_rate(problem, x0)
+        run = optimizers.gradient_descent(problem, x0, rate, max_iter=100)
+        wanted = 0.5 * rate * run.gradient_norms[:-1] ** 2
+        assert (-np.diff(run.values) >= wanted * (1 - 1e-12) - 1e-16 * run.values[:-1]).all()
+        if i < 3:
+            low, high = 2.0, 20.0
+            while high > 1.01 * low:
+                middle = math.sqrt(low * high)
+                run = optimizers.gradient_descent(problem, x0, middle * rate, max_iter=300)
+                low, high = (low, middle) if run.status == "diverged" else (middle, high)
+            largest.append(low)
+    assert np.mean(largest) == pytest.approx(times, rel=0.05)
+
+
 def test_exponential_growth_asks_for_an_adaptive_step():
     rate = optimizers.safe_learning_rate(GROWTH, [10.0])
     fixed = optimizers.gradient_descent(
@@ -231,6 +264,9 @@ def test_exponential_growth_asks_for_an_adaptive_step():
     )
     assert fixed.n_iter == 153_547
     assert (adaptive.n_iter, clipped.n_iter, searched.n_iter) == (14, 28, 22)
+    assert searched.n_value == 46  # 45 trials and the value at the start
+    safe = np.array([1 / (2 * GROWTH.rho1(t)) for t in searched.values[:-1]])
+    assert (searched.trace["step_size"][1:] >= safe).all()
     threshold = 2 * 10.0 / GROWTH.gradient([10.0])[0]
     assert threshold == pytest.approx(9.08e-4, rel=1e-3)
     for factor, status in ((0.99, "converged"), (1.01, "diverged")):
@@ -247,17 +283,21 @@ def test_methods_that_need_more_say_so():
         optimizers.safe_learning_rate(problems.egg_carton(), [1.0, 1.0])
     with pytest.raises(ValueError, match="x0 must be a point where rho1 is positive"):
         optimizers.safe_learning_rate(QUARTIC, [0.0])
-    flat = optimizers.adaptive_gradient_descent(QUARTIC, [1e-160], tol=0)
-    assert flat.status in ("breakdown", "converged")
+    with pytest.raises(ValueError, match="x0 must be a point where the value is finite; it is inf"):
+        optimizers.safe_learning_rate(GROWTH, [800.0])
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of NumPy, where nothing is compiled
+@pytest.mark.parametrize("x0", [1e-82, 1e80])  # the value, and so the bound, is 0 or infinite
+def test_step_that_is_not_defined(x0):
+    run = optimizers.adaptive_gradient_descent(QUARTIC, [x0], tol=0, divergence_radius=1e100)
+    assert (run.status, run.n_iter) == ("breakdown", 0)
 
 
 def test_line_search_gives_up():
-    @njit
-    def wrong_way(x):
-        return np.array([-(x[0] ** 3)])
-
-    uphill = problems.custom(fourth, wrong_way, 1)
-    run = optimizers.backtracking_gradient_descent(uphill, [1.0], max_trials=20)
+    method = lib.scipy_method("backtracking_gradient_descent", max_trials=20)
+    uphill = minimize(lambda x: x[0] ** 4 / 4, [1.0], jac=lambda x: -(x**3), method=method)
+    run = uphill.run
     assert (run.status, run.n_iter, run.n_value) == ("line_search_failed", 0, 21)
     assert "search direction" in run.message
 

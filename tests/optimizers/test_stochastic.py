@@ -12,6 +12,7 @@ from lib import problems
 from lib._jit import cos, kernel, sin
 from lib._random import stream
 from lib.ensembles import run_many
+from lib.ensembles.dead_neurons import frozen_parameters
 from lib.optimizers import _updates, stochastic
 from lib.optimizers._batches import with_replacement, without_replacement
 from lib.optimizers.schedules import Schedule
@@ -336,6 +337,27 @@ def test_a_component_without_gradient_never_moves(name, convention):
     assert (run.path[:20, 4] == START[4]).all()
 
 
+@pytest.mark.parametrize("convention", ["pytorch", "paper"])
+@pytest.mark.parametrize("name", NINE)
+def test_dead_neurons_stay_dead(name, convention):
+    """On a network with mini-batches; the steps are made here, which compiles nothing anew."""
+    x = np.linspace(-1, 1, 11)
+    network = problems.relu_network((1, 8, 1), x, np.sin(3 * x))
+    theta = problems.initialize((1, 8, 1), seed=0)[0]
+    frozen = frozen_parameters(network, theta)
+    assert 6 <= frozen.sum() <= 12
+    plan = NINE[name].plan(problem=network, learning_rate=0.02, convention=convention)
+    rng, end = np.random.default_rng(2), theta.copy()
+    state, s = np.zeros((plan.vectors - 1, theta.size)), np.array([0.02, 1.0])
+    for t in range(1, 101):
+        ahead = end - s[_updates.RATE] * plan.options[_updates.LEAD] * state[:1].sum(axis=0)
+        g = network.batch_gradient(ahead, rng.integers(11, size=5))
+        plan.slots["update"](end, g, state, s, np.array(plan.options), t)
+    np.testing.assert_array_equal(end[frozen], theta[frozen])
+    assert np.median(abs(end - theta)[~frozen]) > 0.01
+    assert frozen[frozen_parameters(network, end)].sum() >= frozen.sum()
+
+
 @pytest.mark.parametrize(
     ("name", "convention", "decay", "stays"),
     [
@@ -349,6 +371,36 @@ def test_weight_decay_moves_it(name, convention, decay, stays):
     assert (run.x[3] == START[3]) == stays
     if not stays:
         assert run.x[3] == pytest.approx(START[3] * (1 - 0.05 * 0.1) ** 10, rel=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("name", "rate", "decoupled", "all_stay"),
+    [
+        ("sgd", 0.01, False, True),
+        ("momentum_sgd", 0.01, False, True),
+        ("adam", 0.01, True, True),
+        ("adam", 0.01, False, False),
+        ("sgd", 150.0, False, False),  # rate times weight decay above 1 turns them around
+    ],
+)
+def test_which_weight_decay_revives_dead_neurons(name, rate, decoupled, all_stay):
+    """On [-1, 1] a neuron is dead where |w| + b <= 0; its weight and bias only decay."""
+    theta = problems.initialize((1, 400), seed=1)[0].reshape(2, 400)
+    x = theta[:, abs(theta[0]) + theta[1] <= 0].ravel()
+    assert x.size > 150
+    options = {"weight_decay": 0.01, "decoupled_weight_decay": decoupled}
+    plan = NINE[name].plan(problem=WELL, learning_rate=rate, **options)
+    o, state, s = np.array(plan.options), np.zeros((plan.vectors - 1, x.size)), np.ones(2)
+    s[_updates.RATE] = rate
+    dead = np.ones(x.size // 2, dtype=bool)
+    for t in range(1, 501):
+        g = np.zeros(x.size)
+        _updates.couple(x, g, o)
+        _updates.shrink(x, s, o)
+        plan.slots["update"](x, g, state, s, o, t)
+        w, b = x.reshape(2, -1)
+        dead &= abs(w) + b <= 0
+    assert dead.all() == all_stay and (all_stay or dead.mean() < 0.9)
 
 
 @pytest.mark.parametrize("convention", ["pytorch", "paper"])
@@ -545,6 +597,17 @@ def test_tolerance_is_checked_at_recorded_iterates():
     )
     assert run.status == "converged" and run.gradient_norm <= 1e-6
     assert run.n_iter % 10 == 0 and run.gradient_norms[-2] > 1e-6
+
+
+def test_a_gradient_of_zero_does_not_stop_a_mini_batch():
+    """At 0 the two samples pull with the same force in opposite directions."""
+    tug = problems.least_squares([[1.0], [1.0]], [1.0, -1.0])
+    assert tug.gradient([0.0]) == 0.0
+    run = stochastic.sgd(tug, [0.0], 0.1, batch_size=1, max_iter=5)
+    assert (run.status, run.n_iter) == ("max_iter", 5)
+    assert abs(run.path[1, 0]) == pytest.approx(0.1)
+    run = stochastic.sgd(tug, [0.0], 0.1, batch_size=1, max_iter=5, tol=1e-9)
+    assert (run.status, run.n_iter) == ("converged", 0)
 
 
 def test_many_runs_agree_with_single_ones():

@@ -203,6 +203,12 @@ def test_singular_quadratics_list_no_critical_point(matrix):
     assert "strong_convexity" not in problem.constants
 
 
+def test_largest_matrices():
+    problem = quadratic([[1e308, 0.0], [0.0, 1.7e308]])
+    assert problem.constants["smoothness"] == 1.7e308
+    assert problem.hvp([0.0, 0.0], [1.0, 0.5]).tolist() == [1e308, 0.85e308]
+
+
 def test_rounding_errors_in_the_matrix_are_evened_out():
     rng = np.random.default_rng(3)
     basis = np.linalg.qr(rng.standard_normal((6, 6)))[0]
@@ -221,7 +227,13 @@ def test_rounding_errors_in_the_matrix_are_evened_out():
         (lambda: hyperbola("2"), TypeError, "dimension must be a whole number"),
         (lambda: quadratic([1.0, 2.0]), ValueError, "H must be a matrix"),
         (lambda: quadratic([[1.0, 2.0]]), ValueError, "H must be a symmetric matrix"),
-        (lambda: quadratic([[1.0, 2.0], [2.1, 1.0]]), ValueError, "H must be a symmetric matrix"),
+        (
+            lambda: quadratic([[1.0, 2.0], [2.1, 1.0]]),
+            ValueError,
+            r"H must .* \(0, 1\) is 2.0, but",
+        ),
+        (lambda: quadratic([[1.0]], [1e300]), ValueError, "linear must be small enough"),
+        (lambda: quadratic([[1e-300]], [1e300]), ValueError, "linear must be small enough"),
         (lambda: quadratic([[np.nan]]), ValueError, "H must be finite"),
         (lambda: quadratic([["a"]]), TypeError, "H must be an array of real numbers"),
         (lambda: quadratic(H, [1.0]), ValueError, r"linear must have shape \(3,\)"),

@@ -139,6 +139,26 @@ def test_smoothness_is_the_largest_curvature(problem):
         assert max(norms) == pytest.approx(stated, rel=1e-12)
 
 
+BOUNDED = [case for case in CASES if "infimum" in case.constants]
+
+
+def test_bounded_problems():
+    names = {problem.name for problem in BOUNDED}
+    assert {"double well", "egg carton", "bowl", "saddle ladder, d = 4"} <= names
+    assert [case.name for case in BOUNDED].count("quadratic saddle") == 1
+    assert not {"curved saddle", "degenerate saddle", "monkey saddle", "line of saddles"} & names
+
+
+@pytest.mark.parametrize("problem", BOUNDED, ids=lambda p: f"{p.name} {p.parameters}")
+def test_infimum_is_the_value_at_a_minimizer_and_nothing_is_lower(problem):
+    lowest = problem.constants["infimum"]
+    known = [point.value for point in problem.critical_points if point.kind == "minimizer"]
+    assert min(known) == lowest
+    for box in (1.1, 2.0, 10.0):
+        points = np.random.default_rng(0).uniform(-box, box, (4000, problem.dimension))
+        assert problem.value(points).min() >= lowest
+
+
 def test_line_of_saddles_is_one():
     problem = problems.saddle_line()
     for t in (-3.0, 0.0, 0.7):

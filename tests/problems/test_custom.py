@@ -5,6 +5,7 @@ import pytest
 from numba import njit
 
 from lib import curvature, ensembles, optimizers, problems
+from lib._jit import JIT
 
 # Arrays and tuples will both do as gradients.
 # f(x) = a x0^4 / 4 + x0 x1 + b x1^2 / 2, with (a, b) = (2, 3) where they are not parameters.
@@ -70,6 +71,42 @@ def five(a, b, c, d, e):
 @njit
 def none():
     return 0.0
+
+
+@njit
+def batch_value_x(x, batch):
+    return x[0] * batch[0]
+
+
+@njit
+def batch_value_xp(x, p, batch):
+    return p[0] / 2 * x[0] * batch[0]
+
+
+@njit
+def batch_gradient_x(x, batch):
+    return 1.0 * batch[0], 0.0
+
+
+@njit
+def batch_hvp_xv(x, v, batch):
+    return v[0] * batch[0], v[1]
+
+
+@njit
+def batch_hvp_xvp(x, v, p, batch):
+    return p[0] / 2 * v[0] * batch[0], v[1]
+
+
+@njit
+def batch_hvp_out(x, v, p, batch, out):
+    out[0] = p[0] / 2 * v[0] * batch[0]
+    out[1] = v[1]
+
+
+@njit
+def batch_hvp_short(x, v, batch):
+    return (v[0],)
 
 
 X, V = np.array([0.7, -1.3]), np.array([2.0, 0.5])
@@ -139,6 +176,7 @@ def test_custom_double_well_runs_like_the_catalogue_one():
     assert curvature.classify(problem, [0.0, 0.0]).kind == "strict saddle"
 
 
+@pytest.mark.skipif(not JIT, reason="nothing is compiled")
 def test_parameters_change_without_compiling():
     def kernels(problem):
         problem.hvp(X, V)
@@ -150,6 +188,34 @@ def test_parameters_change_without_compiling():
     assert new.value(X) == pytest.approx(1.25 * 0.7**4 - 0.7 * 1.3 + 3.5 * 1.3**2)
     np.testing.assert_allclose(new.gradient(X), [5 * 0.7**3 - 1.3, 0.7 - 7 * 1.3])
     assert kernels(new) == kernels(old)
+
+
+@pytest.mark.parametrize("hvp", [batch_hvp_xv, batch_hvp_xvp, batch_hvp_out])
+@pytest.mark.parametrize("value", [batch_value_x, batch_value_xp])
+def test_batches(hvp, value):
+    batches = {"batch_gradient": batch_gradient_x, "batch_hvp": hvp, "batch_value": value}
+    problem = make(n_samples=5, data="rows", **batches)
+    assert (problem.n_samples, problem.data) == (5, "rows")
+    assert problem.batch_value(X, [3]) == pytest.approx(2.1)
+    assert problem.batch_gradient(X, [3]).tolist() == [3.0, 0.0]
+    assert problem.batch_hvp(X, V, [3]).tolist() == [6.0, 0.5]
+
+
+def test_batches_that_will_not_do():
+    with pytest.raises(ValueError, match="batch_gradient and n_samples must be given together"):
+        make(batch_gradient=batch_gradient_x)
+    for name, function in (("batch_hvp", batch_hvp_xv), ("batch_value", batch_value_x)):
+        with pytest.raises(ValueError, match=f"{name} needs batch_gradient and n_samples"):
+            make(**{name: function})
+    samples = {"batch_gradient": batch_gradient_x, "n_samples": 2}
+    with pytest.raises(TypeError, match="batch_hvp must take 3 to 5 arguments; it takes 1"):
+        make(batch_hvp=value_x, **samples)
+    with pytest.raises(TypeError, match="one of them p, so give parameters"):
+        make(
+            parameters=None, value=value_x, gradient=gradient_x, batch_hvp=batch_hvp_xvp, **samples
+        )
+    with pytest.raises(ValueError, match="batch_hvp must return as many entries as x has"):
+        make(batch_hvp=batch_hvp_short, **samples).batch_hvp(X, V, [1])
 
 
 def test_wrong_length_is_an_error_not_garbage():
@@ -166,8 +232,12 @@ def test_wrong_length_is_an_error_not_garbage():
 @pytest.mark.parametrize(
     ("function", "message"),
     [
-        (lambda x: 0.0, "must be a function jitted with numba.njit: decorate it with @numba.njit"),
-        (3, "must be a function jitted with numba.njit: got no function"),
+        pytest.param(
+            lambda x: 0.0,
+            "must be a function jitted with numba.njit: decorate it with @numba.njit",
+            marks=pytest.mark.skipif(not JIT, reason="plain functions will do"),
+        ),
+        (3, "must be a function jitted with numba.njit: got 3"),
         (five, "must take [12] to [234] arguments; it takes 5"),
         (none, "must take [12] to [234] arguments; it takes 0"),
     ],

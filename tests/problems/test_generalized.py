@@ -186,6 +186,19 @@ def test_growth_is_accurate_near_its_minimizer():
             assert problem.gradient([-x]).item() == -problem.gradient([x]).item()
 
 
+@pytest.mark.parametrize(("L0", "L1"), [(1e60, 1e-60), (1e-60, 1e60), (1e60, 1e60)])
+def test_growth_at_the_ends_of_the_range(L0, L1):
+    problem, unit = problems.exponential_growth(L0, L1), problems.exponential_growth()
+    for z in (1e-3, 0.5, 3.0):
+        wanted = L0 / L1**2 * unit.value([z])
+        assert problem.value([z / L1]) == pytest.approx(wanted, rel=1e-13)
+        assert problem.gradient([-z / L1]).item() == pytest.approx(
+            L0 / L1 * unit.gradient([-z]).item(), rel=1e-13
+        )
+        assert problem.rho1(wanted) == pytest.approx(L0 * unit.rho1(unit.value([z])), rel=1e-13)
+    assert problem.value([800.0 / L1]) == math.inf
+
+
 def rippled_derivatives(x):
     """First three derivatives and the value, differentiated by hand in the variable s = x^2."""
     s = x**2
@@ -312,8 +325,13 @@ def test_exponential_overflow_is_divergence():
     [
         (lambda: problems.quartic(0), ValueError, "dimension must be a whole number at least 1"),
         (lambda: problems.quartic(1.5), TypeError, "dimension must be a whole number"),
-        (lambda: problems.exponential_growth(0.0), ValueError, "L0 must be .* above 0"),
-        (lambda: problems.exponential_growth(1.0, -1.0), ValueError, "L1 must be .* above 0"),
+        (lambda: problems.exponential_growth(0.0), ValueError, "L0 must be .* at least 1e-60"),
+        (
+            lambda: problems.exponential_growth(1.0, -1.0),
+            ValueError,
+            "L1 must be .* at least 1e-60",
+        ),
+        (lambda: problems.exponential_growth(1.0, 1e160), ValueError, "L1 must be .* at most 1e"),
         (lambda: problems.exponential_growth("1"), TypeError, "L0 must be a number"),
         (lambda: problems.exponential_growth(1.0, np.nan), ValueError, "L1 must be a finite"),
     ],

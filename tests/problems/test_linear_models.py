@@ -214,6 +214,13 @@ def test_least_squares_without_a_unique_minimizer(rows):
     assert ridge.constants["strong_convexity"] == pytest.approx(0.1, rel=1e-12)
 
 
+def test_the_strongest_regularizer():
+    constants = least_squares(A, B, l2=1e308).constants
+    assert constants["smoothness"] == pytest.approx(1e308, rel=1e-12)
+    assert constants["strong_convexity"] == pytest.approx(1e308, rel=1e-12)
+    assert constants["infimum"] == pytest.approx(np.mean(B**2) / 2, rel=1e-12)
+
+
 def test_one_sample_has_the_step_of_kaczmarz():
     problem = least_squares(A, B)
     for i in range(N):
@@ -358,6 +365,7 @@ def test_bad_rows_and_strengths(make, options, error, message):
         (lambda: least_squares(A, B[1:]), ValueError, "b must have one entry per row of A, 13"),
         (lambda: least_squares(A, [[1.0]] * N), ValueError, "b must be a one-dimensional"),
         (lambda: least_squares(A, [np.inf] * N), ValueError, "b must be finite"),
+        (lambda: least_squares(A, 1e200 * B), ValueError, "b must be small enough that squares"),
         (lambda: logistic_regression(A, SIGNS[1:]), ValueError, "labels must have one entry per"),
         (lambda: logistic_regression(A, 2 * SIGNS), ValueError, "labels must be -1 and .1, or 0"),
         (lambda: logistic_regression(A, ["a"] * N), TypeError, "labels must be an array of real"),

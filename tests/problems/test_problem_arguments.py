@@ -91,6 +91,8 @@ def test_hvp_names_the_direction():
         (lambda: problems.egg_carton(7), ValueError, "dimension must be .* at most 6"),
         (lambda: problems.egg_carton(2.0), TypeError, "dimension must be a whole number"),
         (lambda: problems.curved_saddle(np.inf), ValueError, "beta must be a finite number"),
+        (lambda: problems.curved_saddle(1e-80), ValueError, "beta must be 0 or of a size from"),
+        (lambda: problems.curved_saddle(-1e200), ValueError, "beta must be 0 or of a size from"),
         (lambda: problems.degenerate_saddle(1), ValueError, "power must be .* at least 2"),
         (lambda: problems.degenerate_saddle(13), ValueError, "power must be .* at most 12"),
         (lambda: problems.degenerate_saddle(2.5), TypeError, "power must be a whole number"),

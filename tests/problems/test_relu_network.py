@@ -146,6 +146,15 @@ def test_gauss_newton_is_the_hessian_where_the_data_are_fitted(case):
     )
 
 
+@pytest.mark.parametrize("factor", [1e-300, 1e-40, 1e30, 1e290])
+def test_long_and_short_directions(case, factor):
+    problem, theta, _, _ = case
+    v = np.random.default_rng(6).standard_normal(problem.dimension)
+    wanted = problem.hvp(theta, v)
+    np.testing.assert_allclose(problem.hvp(theta, factor * v) / factor, wanted, rtol=1e-10)
+    assert not problem.hvp(theta, 0 * v).any()
+
+
 @pytest.mark.parametrize("batch", [[4], [0, 6, 2], [5, 5, 1, 5]])
 def test_a_batch_is_the_problem_with_these_samples(case, batch):
     problem, theta, widths, options = case
@@ -296,6 +305,9 @@ def test_bad_arguments_of_the_helpers_are_named():
         pack([([[1], [2]], [0, 0]), ([[1]], [0])])
     with pytest.raises(ValueError, match=r"layers \(bias 1\) must have shape \(2,\)"):
         pack([([[1], [2]], [0])])
+    for layers in (3, [1, 2], [([[1]],)], None):
+        with pytest.raises(TypeError, match="layers must be a sequence of pairs of matrix and"):
+            pack(layers)
     with pytest.raises(ValueError, match="layers must hold at least one pair"):
         pack([])
     with pytest.raises(ValueError, match=r"shortcut must have shape \(1, 2\)"):

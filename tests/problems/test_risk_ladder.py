@@ -15,6 +15,7 @@ from lib.problems import (
     risk_ladder,
     unpack,
 )
+from lib.problems.risk_ladder import optimal_data_risk
 
 
 def quadrature(kinks, nodes=3):
@@ -176,6 +177,86 @@ def test_gaps_are_true_for_every_width():
             assert exact == optimal_risk(width - dead) - optimal_risk(width)
 
 
+# --- on data --------------------------------------------------------------------------------
+
+TEACHER_X = np.linspace(-1, 1, 21)
+TEACHER_Y = sum(
+    v * np.maximum(TEACHER_X - t, 0) for v, t in ((2.0, -0.55), (-5.0, -0.05), (6.0, 0.45))
+)
+
+
+def searched_data_risk(x, y, k, grid):
+    """Return the least risk over kinks on a grid, polished, for both directions."""
+    candidates = []
+    for sides in itertools.product((-1, 1), repeat=k):
+
+        def risk(kinks, sides=sides):
+            hinges = [np.maximum(s * (x - t), 0) for s, t in zip(sides, kinks, strict=True)]
+            matrix = np.column_stack([np.ones_like(x), *hinges])
+            rest = y - matrix @ np.linalg.lstsq(matrix, y, rcond=1e-13)[0]
+            return rest @ rest / x.size
+
+        starts = sorted(itertools.product(grid, repeat=k), key=risk)[:5]
+        candidates += [minimize(risk, t, method="Nelder-Mead").fun for t in starts]
+    return min(candidates)
+
+
+def test_data_risk_of_one_and_two_neurons_by_search():
+    rng = np.random.default_rng(4)
+    for x in (np.linspace(-1, 1, 8), rng.normal(size=7)):
+        y = rng.normal(size=x.size)
+        one = searched_data_risk(x, y, 1, np.linspace(x.min() - 0.1, x.max(), 200))
+        assert optimal_data_risk(x, y, 1) == pytest.approx(one, rel=1e-5)
+        two = searched_data_risk(x, y, 2, np.linspace(x.min() - 0.1, x.max(), 24))
+        assert two * (1 - 1e-3) <= optimal_data_risk(x, y, 2) <= two * (1 + 1e-12)
+
+
+def test_data_risk_is_a_lower_bound_and_falls():
+    rng = np.random.default_rng(5)
+    x, y = rng.normal(size=9), rng.normal(size=9)
+    levels = [optimal_data_risk(x, y, k) for k in range(4)]
+    assert levels[0] == pytest.approx(y.var(), rel=1e-13)
+    assert (np.diff(levels) < 0).all()
+    assert optimal_data_risk(x, y, 8) == 0.0
+    for k in (1, 2, 3):
+        for _ in range(300):
+            t, v, sides = rng.normal(size=k), rng.normal(size=k), rng.choice([-1, 1], k)
+            f = np.maximum(sides * (x[:, None] - t), 0) @ v
+            assert ((f - f.mean() - y + y.mean()) ** 2).mean() >= levels[k]
+
+
+def test_ladder_of_a_teacher_with_three_kinks():
+    y = (TEACHER_Y - TEACHER_Y.mean()) / TEACHER_Y.std()
+    levels = [optimal_data_risk(TEACHER_X, y, k) for k in range(5)]
+    assert levels[0] == pytest.approx(1.0, rel=1e-13)
+    assert levels[0] > levels[1] > levels[2] > 0.1
+    assert levels[3:] == [0.0, 0.0]
+    scaled = optimal_data_risk(3 * TEACHER_X + 1, -2 * y, 2)
+    assert scaled == pytest.approx(4 * levels[2], rel=1e-10)
+
+
+def test_data_risk_of_the_parabola_comes_near_the_ladder():
+    x = (np.arange(40) + 0.5) / 20 - 1
+    for k in (1, 2):
+        assert optimal_data_risk(x, x**2, k) == pytest.approx(optimal_risk(k), rel=0.05)
+
+
+def test_too_much_work_is_refused(monkeypatch):
+    monkeypatch.setitem(optimal_data_risk.__globals__, "MOST_PLACES", 100)
+    assert optimal_data_risk(range(12), np.arange(12) % 3, 1) > 0
+    with pytest.raises(ValueError, match="k must be smaller for 12 different inputs; got 2"):
+        optimal_data_risk(range(12), np.arange(12) % 3, 2)
+
+
+def test_inputs_that_occur_twice():
+    x, y = [0.0, 1.0, 1.0, 2.0], [0.0, 3.0, 5.0, 0.0]
+    assert optimal_data_risk(x, y, 2) == pytest.approx(0.5)  # the spread at 1 remains
+    assert optimal_data_risk([1.0, 1.0], [0.0, 2.0], 0) == pytest.approx(1.0)
+    order = [2, 0, 3, 1]
+    shuffled = optimal_data_risk(np.take(x, order), np.take(y, order), 1)
+    assert shuffled == pytest.approx(optimal_data_risk(x, y, 1), rel=1e-12)
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
@@ -184,6 +265,13 @@ def test_gaps_are_true_for_every_width():
         (lambda: risk_ladder("a"), TypeError, "k must be a whole number"),
         (lambda: optimal_risk(-1), ValueError, "k must be a whole number at least 0"),
         (lambda: optimal_risk(0.5), TypeError, "k must be a whole number"),
+        (lambda: optimal_risk(10**400), ValueError, "k must be a whole number at least 0 and at"),
+        (lambda: optimal_data_risk([], [], 1), ValueError, "inputs must be a one-dimensional"),
+        (lambda: optimal_data_risk([[0, 1]], [0, 1], 1), ValueError, "inputs must be a one-dim"),
+        (lambda: optimal_data_risk([0, np.nan], [0, 1], 1), ValueError, "inputs must be finite"),
+        (lambda: optimal_data_risk([0, 1], [0], 1), ValueError, r"targets must have shape \(2,\)"),
+        (lambda: optimal_data_risk([0, 1], [0, 1], -1), ValueError, "k must be .* at least 0"),
+        (lambda: optimal_data_risk([0, 1], [0, 1], 1.0), TypeError, "k must be a whole number"),
         (lambda: optimal_network(0), ValueError, "k must be a whole number at least 1"),
         (lambda: guaranteed_gap(0, 0), ValueError, "width must be a whole number at least 1"),
         (lambda: guaranteed_gap(3, 4), ValueError, "dead must be .* at most 3; got 4"),

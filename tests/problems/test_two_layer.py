@@ -533,6 +533,8 @@ GOOD = dict(A1=np.eye(3), A2=np.ones((2, 3)), b=[1.0, 2.0], weights=0.5)
         ({"weights": -1.0}, ValueError, "weights must be finite and not negative"),
         ({"weights": [1.0, -1.0, 1.0]}, ValueError, "weights must be finite and not negative"),
         ({"weights": np.inf}, ValueError, "weights must be finite and not negative"),
+        ({"weights": 1e155}, ValueError, "and so must their squares; got 1e\\+155"),
+        ({"weights": [1.0, np.nan, 1.0]}, ValueError, "weights must be finite and not negative"),
         ({"weights": "0.5"}, TypeError, "weights must be an array of real numbers"),
         ({"weights": None}, TypeError, "weights must be an array of real numbers"),
         ({"unit": "elu"}, ValueError, "unit must be one of 'identity', 'relu', 'softplus'"),
@@ -554,6 +556,7 @@ def test_bad_arguments_are_named(changes, error, message):
         ({"d": 1.5}, TypeError, "d must be a whole number"),
         ({"n_outputs": 0}, ValueError, "n_outputs must be a whole number at least 1"),
         ({"row_tail": 0.0}, ValueError, "row_tail must be a finite number above 0"),
+        ({"row_tail": 1e-3}, ValueError, "row_tail must be larger: with 0.001 a row"),
         ({"curvature_ratio": -1.0}, ValueError, "curvature_ratio must be a finite number above"),
         ({"n": 2, "curvature_ratio": 1.0}, ValueError, "A1 must have full column rank"),
         ({"n": 1, "d": 1, "curvature_ratio": 1.0}, ValueError, "curvature_ratio must be None"),
@@ -576,6 +579,10 @@ def test_bad_points_are_named():
             method([1.0, 2.0])
         with pytest.raises(ValueError, match="x must be finite"):
             method([1.0, np.nan, 0.0])
+    large = two_layer_regression(**{**GOOD, "A1": 10 * np.eye(3)}).data
+    for method in (large.layers, large.parts, large.root, large.jacobian):
+        with pytest.raises(ValueError, match="x must lie where A1 x is finite"):
+            method([1e308, 0.0, 0.0])
     with pytest.raises(ValueError, match=r"metric must have shape \(3,\)"):
         data.relative_curvature(np.zeros(3), [1.0])
 
@@ -590,7 +597,7 @@ def test_softmax():
     u = np.random.default_rng(0).standard_normal((2, 3, 4))
     np.testing.assert_allclose(softmax(u), np.exp(u) / np.exp(u).sum(-1, keepdims=True), rtol=1e-14)
     np.testing.assert_allclose(softmax(u + 1e5), softmax(u), rtol=1e-10)
-    assert softmax([-8e307, 8e307]).tolist() == [0.0, 1.0]
+    assert softmax([-1.7e308, 1.7e308]).tolist() == [0.0, 1.0]
 
 
 @pytest.mark.parametrize(
