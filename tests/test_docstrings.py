@@ -67,9 +67,17 @@ def test_chapter_is_named(package):
             assert re.search(r"\bUsed\b", inspect.getdoc(thing)), f"{name} names no chapter"
 
 
+PAGE = (Path(lib.__file__).parents[1] / "book/api.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_tables_of_the_api_page_are_complete(package):
+    listed = re.findall(rf"^   ~({package}\.[\w.]+)$", PAGE, re.MULTILINE)
+    assert listed == re.findall(rf"autofunction:: ({package}\.[\w.]+)$", PAGE, re.MULTILINE)
+
+
 def test_everything_public_is_on_the_api_page():
-    page = (Path(lib.__file__).parents[1] / "book/api.md").read_text(encoding="utf-8")
-    shown = set(re.findall(r"auto(?:function|class):: ([\w.]+)", page))
+    shown = set(re.findall(r"auto(?:function|class):: ([\w.]+)", PAGE))
     wanted = {
         f"{package}.{name}"
         for package in PACKAGES

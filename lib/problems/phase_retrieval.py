@@ -7,7 +7,7 @@ import numpy as np
 
 from lib import _random as random
 from lib import _validation as check
-from lib._jit import kernel
+from lib._jit import dot, kernel
 from lib.problems.base import Problem, critical_point, frozen
 from lib.problems.generalized import root
 from lib.problems.linear_models import LinearData, linear_problem, mean_square, per_row
@@ -25,24 +25,13 @@ N_SAMPLES = 2**53
 @kernel
 def _along(x, p):
     """Return the inner product of `x` and the signal."""
-    total = 0.0
-    for i in range(x.size):
-        total += x[i] * p[SIGNAL + i]
-    return total
-
-
-@kernel
-def _square(x):
-    total = 0.0
-    for i in range(x.size):
-        total += x[i] * x[i]
-    return total
+    return dot(x, p[SIGNAL : SIGNAL + x.size])
 
 
 @kernel
 def _population_value(x, p):
     b = p[SQUARE]
-    gap = _square(x) - b
+    gap = dot(x, x) - b
     share = _along(x, p) / b
     total = 0.0
     for i in range(x.size):
@@ -54,7 +43,7 @@ def _population_value(x, p):
 @kernel
 def _population_gradient(x, p, out):
     b = p[SQUARE]
-    gap = _square(x) - b
+    gap = dot(x, x) - b
     share = _along(x, p) / b
     for i in range(x.size):
         out[i] = 3.0 * gap * x[i] + 2.0 * b * (x[i] - share * p[SIGNAL + i])
@@ -62,10 +51,8 @@ def _population_gradient(x, p, out):
 
 @kernel
 def _population_hvp(x, v, p, out):
-    inner = 0.0
-    for i in range(x.size):
-        inner += x[i] * v[i]
-    scale = 3.0 * _square(x) - p[SQUARE]
+    inner = dot(x, v)
+    scale = 3.0 * dot(x, x) - p[SQUARE]
     along = _along(v, p)
     for i in range(x.size):
         out[i] = scale * v[i] + 6.0 * inner * x[i] - 2.0 * along * p[SIGNAL + i]
@@ -106,14 +93,6 @@ def _draw_all(p, numbers, out):
 
 
 @kernel
-def _inner(a, x):
-    total = 0.0
-    for i in range(a.size):
-        total += a[i] * x[i]
-    return total
-
-
-@kernel
 def _batch_value(x, p, batch):
     words = _words(p)
     state = np.empty(random.WORDS, dtype=np.int64)
@@ -121,7 +100,7 @@ def _batch_value(x, p, batch):
     total = 0.0
     for k in range(batch.size):
         _draw(words, batch[k], state, a)
-        z = _inner(a, x)
+        z = dot(a, x)
         s = _along(a, p)
         miss = z * z - s * s
         total += miss * miss
@@ -137,7 +116,7 @@ def _batch_gradient(x, p, batch, out):
         out[i] = 0.0
     for k in range(batch.size):
         _draw(words, batch[k], state, a)
-        z = _inner(a, x)
+        z = dot(a, x)
         s = _along(a, p)
         scale = (z * z - s * s) * z / batch.size
         for i in range(x.size):
@@ -153,9 +132,9 @@ def _batch_hvp(x, v, p, batch, out):
         out[i] = 0.0
     for k in range(batch.size):
         _draw(words, batch[k], state, a)
-        z = _inner(a, x)
+        z = dot(a, x)
         s = _along(a, p)
-        scale = (3.0 * z * z - s * s) * _inner(a, v) / batch.size
+        scale = (3.0 * z * z - s * s) * dot(a, v) / batch.size
         for i in range(x.size):
             out[i] += scale * a[i]
 
@@ -313,7 +292,7 @@ def _length_squared(w):
     The sum is the one of the kernels, to the last bit, so that the value at the signal is 0.
     """
     with np.errstate(over="ignore", under="ignore"):
-        square = float(_square(w))
+        square = float(dot(w, w))
         fourth = square * square
     if not np.finfo(float).tiny <= fourth < math.inf:
         raise ValueError(
