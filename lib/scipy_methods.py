@@ -13,6 +13,9 @@ from lib.optimizers import METHODS
 from lib.optimizers.result import STATUSES
 from lib.problems.base import Problem, frozen
 
+# The arguments of a method that `minimize` supplies; the others are options.
+FIRST = ("problem", "x0")
+
 # What some methods need to know about a function beside its derivatives.
 KNOWLEDGE = ("rho1", "batch_gradient", "batch_hvp", "n_samples", "data")
 
@@ -177,9 +180,6 @@ def _parameters(name):
     return [key for key in inspect.signature(METHODS[name]).parameters if key not in FIRST]
 
 
-FIRST = ("problem", "x0")
-
-
 def _checked(name, options):
     """Return the options with max_iter for maxiter, if the method has all of them."""
     options = dict(options)
@@ -270,7 +270,7 @@ class _Function:
                 found = self.hessp(x.copy(), v.copy(), *self.args)
                 out[:] = _array(found, x.shape, "hessp")
             else:
-                out[:] = self.hessian(x) @ v
+                out[:] = _array(np.asarray(self.hessian(x) @ v).ravel(), x.shape, "hess")
         except OverflowError:
             out[:] = math.nan
 
@@ -297,7 +297,10 @@ class _Function:
 def _number(found, name):
     """Return what the function of that name returned as a float; one entry in an array will do."""
     try:
-        return float(np.asarray(found).item())
+        array = np.asarray(found)
+        if array.dtype.kind in "SU":
+            raise TypeError
+        return float(array.item())
     except (TypeError, ValueError):
         raise TypeError(f"{name} must return one real number; got {found!r}") from None
 

@@ -234,11 +234,13 @@ def test_bad_arguments():
         ({"fun": lambda x: x}, TypeError, "fun must return one real number; got array"),
         ({"fun": lambda x: None}, TypeError, "fun must return one real number; got None"),
         ({"fun": lambda x: 1j}, TypeError, "fun must return one real number"),
+        ({"fun": lambda x: "3"}, TypeError, "fun must return one real number; got '3'"),
         ({"jac": lambda x: x[:1]}, ValueError, r"jac must return shape \(2,\); got shape \(1,\)"),
         ({"jac": lambda x: None}, TypeError, "what jac returns must be an array of real"),
         ({"jac": lambda x: 1j * x}, TypeError, "what jac returns must be an array of real"),
         ({"hessp": lambda x, v: np.ones(3)}, ValueError, r"hessp must return shape \(2,\)"),
         ({"hess": lambda x: np.ones(3)}, ValueError, r"hess must return shape \(2, 2\)"),
+        ({"hess": lambda x: 1j * np.eye(2)}, TypeError, "what hess returns must be an array of"),
     ],
 )
 def test_wrong_answers_are_named(given, error, message):

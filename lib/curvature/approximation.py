@@ -8,6 +8,7 @@ from scipy import linalg
 from lib import _validation as check
 
 KINDS = ("leverage", "gaussian", "gaussian_debiased")
+LARGEST = 2**53  # counts above are not exact as floats
 INNER = {"low": 0.0, "high": 1.0, "open_low": True, "open_high": True}
 
 
@@ -208,8 +209,8 @@ def typical_spectral_error(d, m):
 
     Examples
     --------
-    >>> from lib.curvature.approximation import typical_spectral_error
-    >>> round(typical_spectral_error(50, 2000), 3)
+    >>> from lib import curvature
+    >>> round(curvature.typical_spectral_error(50, 2000), 3)
     0.341
 
     Notes
@@ -219,7 +220,7 @@ def typical_spectral_error(d, m):
     almost four times as many rows with d = 10 and :math:`\delta=0.01`. It is about twice
     `predicted_contraction`, the average over directions. Used in "How much Hessian is enough".
     """
-    d, m = check.integer(d, "d", low=1), check.integer(m, "m", low=1)
+    d, m = check.integer(d, "d", low=1, high=LARGEST), check.integer(m, "m", low=1)
     return 2.0 * math.sqrt(d / m) + d / m
 
 
@@ -253,8 +254,8 @@ def certified_contraction(eps, reach):
 
     Examples
     --------
-    >>> from lib.curvature.approximation import certified_contraction
-    >>> round(certified_contraction(0.01, 0.1), 4)
+    >>> from lib import curvature
+    >>> round(curvature.certified_contraction(0.01, 0.1), 4)
     0.0732
 
     Notes
@@ -314,7 +315,7 @@ def required_samples(d, eps, delta):
     Hessian H is G plus a part that is kept exactly, its own error is at most :math:`\varepsilon`
     times the largest eigenvalue of :math:`H^{-1}G`. Used in "How much Hessian is enough".
     """
-    d = check.integer(d, "d", low=1)
+    d = check.integer(d, "d", low=1, high=LARGEST)
     eps, delta = check.number(eps, "eps", **INNER), check.number(delta, "delta", **INNER)
     count = 2 * d * (1.0 + eps / 3.0) * (math.log(2 * d) - math.log(delta)) / eps / eps
     if count == math.inf:

@@ -286,8 +286,8 @@ def spectral_density(problem, x, n_steps=80, n_vectors=10, sigma=None, grid=None
         n = (high / width - low / width + 12.0) * 4.0 + 1.0
         if not n <= LONGEST_GRID:
             raise ValueError(
-                f"sigma must be at least {4.0 * (high - low) / LONGEST_GRID:.1g} without a grid, "
-                f"which would have {n:.1g} points; got {width:g}"
+                f"sigma must be at least about {4.0 * (high - low) / LONGEST_GRID:.1g} "
+                f"without a grid, which would have {n:.1g} points; got {width:g}"
             )
         places = np.linspace(low - 6.0 * width, high + 6.0 * width, math.ceil(n))
     each = np.array([_smooth(places, *rule, width) for rule in rules])

@@ -23,6 +23,8 @@ from lib.problems import Problem
 
 METHODS = {}
 
+LONGEST = 10**9  # the largest max_iter
+
 COMMON = {
     "max_iter": (1000, "int", "Largest number of steps."),
     "tol": (
@@ -246,7 +248,7 @@ def settings(plan, max_iter, max_evaluations, record_every):
 def _run(name, plan, own, x0, shared):
     problem = own["problem"]
     x = check.point(x0, problem.dimension, "x0")
-    last = check.integer(shared["max_iter"], "max_iter", low=0, high=10**9)
+    last = check.integer(shared["max_iter"], "max_iter", low=0, high=LONGEST)
     tol = check.number(shared["tol"], "tol", low=0.0)
     limit = shared["max_evaluations"]
     if limit is not None:

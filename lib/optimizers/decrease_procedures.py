@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lib import _validation as check
+from lib.optimizers._method import LONGEST
 from lib.optimizers.gradient_descent import gradient_descent
-from lib.optimizers.perturbed import LONGEST, ball_noise
+from lib.optimizers.perturbed import ball_noise
 from lib.optimizers.restarted import restarted_sgd
 from lib.problems import Problem
 

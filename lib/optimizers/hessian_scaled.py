@@ -452,15 +452,14 @@ def _scaling_options(scaling, sigma, lpc_step, nc_step):
     return [number, sigma, lpc_step, TAKE_LAST]
 
 
-def _batch_size(problem, size, name, *needed):
-    """Check the size of a batch, and that the problem has the `needed` kernels for batches."""
+def _batch_size(problem, size, name, needed):
+    """Check the size of a batch, and that the problem has what is `needed`, as batch_hvp."""
     if problem.n_samples == 0:
         raise ValueError(
             f"{name} needs a problem that is a mean over samples; {problem.name} is not"
         )
-    for kind in needed:
-        if getattr(problem, f"{kind}_kernel") is None:
-            raise ValueError(f"{name} needs a problem with {kind}; {problem.name} has none")
+    if getattr(problem, f"{needed}_kernel") is None:
+        raise ValueError(f"{name} needs a problem with {needed}; {problem.name} has none")
     return check.integer(size, name, low=1, high=problem.n_samples)
 
 

@@ -8,7 +8,7 @@ from lib import _random as random
 from lib import _validation as check
 from lib._jit import Slot, row
 from lib.optimizers._drive import N_GRADIENT, N_VALUE
-from lib.optimizers._method import Plan, optimizer
+from lib.optimizers._method import LONGEST, Plan, optimizer
 from lib.optimizers._steps import REWIND, RUNNING
 
 value = Slot("value")
@@ -16,8 +16,6 @@ gradient = Slot("gradient")
 
 INTERVAL, RADIUS, SMALL, DROP, RATE = range(5)
 SHAKEN_AT, VALUE_BEFORE = range(2)
-
-LONGEST = 10**9  # the largest max_iter
 
 
 @optimizer(tol=None)

@@ -7,9 +7,8 @@ from lib import _validation as check
 from lib._jit import Slot, inlined, row, stamp
 from lib.optimizers._batches import sampler
 from lib.optimizers._drive import N_SAMPLE
-from lib.optimizers._method import Plan, optimizer
+from lib.optimizers._method import LONGEST, Plan, optimizer
 from lib.optimizers._steps import REWIND, RUNNING, STOPPED
-from lib.optimizers.perturbed import LONGEST
 
 batch_gradient = Slot("batch_gradient")
 draw = Slot("draw")

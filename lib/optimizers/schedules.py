@@ -72,7 +72,7 @@ class Schedule:
     warmup_steps: int = 0
 
     def __post_init__(self):
-        """Refuse what no constructor makes, which would give wrong rates in a kernel."""
+        """Refuse an unknown kind, and numbers that would make a kernel divide by 0."""
         check.choice(self.kind, "kind", KINDS)
         check.number(self.a, "a", low=0.0, open_low=self.kind != "constant")
         check.number(self.b, "b", low=1.0 if self.kind == "step_decay" else 0.0)

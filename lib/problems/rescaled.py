@@ -12,6 +12,9 @@ hvp = Slot("hvp")
 
 # The parameters are the factor of the objective, those of the d coordinates, and the problem's own.
 
+# Between these the powers of a factor, and what they make of the constants, are ordinary floats.
+RANGE = {"low": 1e-60, "high": 1e60}
+
 POWERS = {"smoothness": 2, "strong_convexity": 2, "hessian_lipschitz": 3, "infimum": 0}
 
 
@@ -23,10 +26,10 @@ def rescaled(problem, coordinates=1.0, objective=1.0):
     problem : Problem
         The function f.
     coordinates : float or array_like, shape (d,)
-        The factors :math:`c_j`, positive: one for all coordinates or one for each. The point y of
-        the new problem is the point ``coordinates * y`` of the old one.
+        The factors :math:`c_j`, from 1e-60 to 1e60: one for all coordinates or one for each. The
+        point y of the new problem is the point ``coordinates * y`` of the old one.
     objective : float
-        The factor a, positive.
+        The factor a, from 1e-60 to 1e60.
 
     Returns
     -------
@@ -38,7 +41,7 @@ def rescaled(problem, coordinates=1.0, objective=1.0):
     Raises
     ------
     TypeError, ValueError
-        If an argument has the wrong type or shape, or a factor is not positive.
+        If an argument has the wrong type or shape, or a factor is outside its range.
 
     Examples
     --------
@@ -63,12 +66,12 @@ def rescaled(problem, coordinates=1.0, objective=1.0):
     d = problem.dimension
     single = np.ndim(coordinates) == 0
     if single:
-        c = np.full(d, check.positive(coordinates, "coordinates"))
+        c = np.full(d, check.number(coordinates, "coordinates", **RANGE))
     else:
         c = check.point(coordinates, d, "coordinates")
-        if not (c > 0.0).all():
-            raise ValueError(f"coordinates must hold positive numbers; the smallest is {c.min():g}")
-    a = check.positive(objective, "objective")
+        for factor in (c.min(), c.max()):
+            check.number(factor, "coordinates", **RANGE)
+    a = check.number(objective, "objective", **RANGE)
     constants = {
         name: problem.constants[name] * a * float(c[0]) ** power
         for name, power in POWERS.items()

@@ -11,6 +11,7 @@ from lib.problems.relu_network import pack
 
 LARGEST = 2**53  # counts above are not exact as floats
 MOST_PLACES = 1_000_000
+MOST_INPUTS = 2000  # with two vectors for each neuron in each gap of this many, 130 MB
 BLOCK = 2**12  # systems of equations solved at a time
 
 
@@ -195,7 +196,7 @@ def optimal_data_risk(inputs, targets, k):
     Parameters
     ----------
     inputs : array_like, shape (M,)
-        The inputs :math:`x_m`; one may occur several times.
+        The inputs :math:`x_m`, at most 2000 different ones; one may occur several times.
     targets : array_like, shape (M,)
         The targets :math:`y_m`.
     k : int
@@ -240,6 +241,10 @@ def optimal_data_risk(inputs, targets, k):
     spread = float(((targets - means[where]) ** 2).mean())
     if k >= points.size - 1:
         return spread
+    if points.size > MOST_INPUTS:
+        raise ValueError(
+            f"inputs must hold at most {MOST_INPUTS} different numbers; got {points.size}"
+        )
     # A neuron in each gap and direction: two columns, less their means because the bias is free.
     rising = np.maximum(points[:, None] - points, 0.0)
     falling = np.maximum(points - points[:, None], 0.0)

@@ -378,6 +378,8 @@ def test_wrong_matrices_are_named(function, H, H_approx, error, message):
         (lambda: required_samples(10, 1.0, 0.1), ValueError, "eps must be .* below 1"),
         (lambda: required_samples(10, 0.1, 0.0), ValueError, "delta must be .* above 0"),
         (lambda: required_samples(10, 1e-200, 0.1), ValueError, "eps must be large enough"),
+        (lambda: required_samples(10**400, 0.1, 0.1), ValueError, "d must be .* at most 9"),
+        (lambda: typical_spectral_error(10**400, 1), ValueError, "d must be .* at most 9"),
         (lambda: typical_spectral_error(10, 0), ValueError, "m must be .* at least 1"),
         (lambda: certified_contraction(1.0, 0.1), ValueError, "eps must be .* below 1"),
         (lambda: certified_contraction(-0.1, 0.1), ValueError, "eps must be .* at least 0"),

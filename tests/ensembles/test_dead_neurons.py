@@ -12,6 +12,7 @@ from lib.ensembles import (
     death_probability_cube,
     depth_law,
     failure_lower_bound,
+    frozen_parameters,
     inactive_neurons,
     layer_death_bound,
     simulate_depth_law,
@@ -19,9 +20,14 @@ from lib.ensembles import (
     smallest_width,
     width_law,
 )
-from lib.ensembles.dead_neurons import frozen_parameters
-from lib.problems import double_well, initialize, pack, relu_network, unpack
-from lib.problems.risk_ladder import optimal_data_risk
+from lib.problems import (
+    double_well,
+    initialize,
+    optimal_data_risk,
+    pack,
+    relu_network,
+    unpack,
+)
 
 INTERVALS = [(-1, 1), (0, 1), (1, 2), (-1, 3)]
 X = np.linspace(-1, 1, 11)

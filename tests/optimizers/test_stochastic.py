@@ -11,8 +11,7 @@ import pytest
 from lib import problems
 from lib._jit import cos, kernel, sin
 from lib._random import stream
-from lib.ensembles import run_many
-from lib.ensembles.dead_neurons import frozen_parameters
+from lib.ensembles import frozen_parameters, run_many
 from lib.optimizers import _updates, stochastic
 from lib.optimizers._batches import with_replacement, without_replacement
 from lib.optimizers.schedules import Schedule

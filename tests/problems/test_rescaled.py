@@ -8,7 +8,7 @@ import pytest
 from lib import problems
 from lib.curvature import classify
 from lib.optimizers import gradient_descent, hessian_scaled
-from lib.problems.rescaled import rescaled
+from lib.problems import rescaled
 
 WELL = problems.double_well(0.3)
 A = np.random.default_rng(0).standard_normal((7, 2))
@@ -58,6 +58,9 @@ def test_constants():
         "infimum": -6.0,
     }
     assert rescaled(problem, [2.0, 2.0], 3.0).constants == {"infimum": -6.0}
+    for c, a in ((1e60, 1e60), (1e-60, 1e-60)):
+        edge = rescaled(problem, c, a).constants
+        assert edge["hessian_lipschitz"] == pytest.approx(7.0 * c**4, rel=1e-12)
 
 
 def interpreted(problem):
@@ -89,12 +92,14 @@ def test_scalar_units_change_no_bit_and_gradient_descent_notices_them():
     ("arguments", "error", "message"),
     [
         ((len,), TypeError, "problem must be a Problem"),
-        ((WELL, 0.0), ValueError, "coordinates must be a finite number above 0"),
-        ((WELL, [1.0, -2.0]), ValueError, "coordinates must hold positive .* smallest is -2"),
+        ((WELL, 0.0), ValueError, "coordinates must be a finite number at least 1e-60"),
+        ((WELL, 1e200), ValueError, "coordinates must be .* at most 1e.60; got 1e.200"),
+        ((WELL, [1.0, -2.0]), ValueError, "coordinates must be .* at least 1e-60 .* got -2"),
+        ((WELL, [1.0, 1e61]), ValueError, "coordinates must be .* at most 1e.60; got 1e.61"),
         ((WELL, [1.0]), ValueError, r"coordinates must have shape \(2,\)"),
         ((WELL, "mm"), TypeError, "coordinates must be a number"),
         ((WELL, [1.0, np.nan]), ValueError, "coordinates must be finite"),
-        ((WELL, 1.0, -1.0), ValueError, "objective must be a finite number above 0"),
+        ((WELL, 1.0, -1.0), ValueError, "objective must be a finite number at least 1e-60"),
     ],
 )
 def test_bad_arguments_are_named(arguments, error, message):

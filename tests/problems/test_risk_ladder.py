@@ -8,6 +8,7 @@ from scipy.optimize import minimize
 
 from lib.problems import (
     guaranteed_gap,
+    optimal_data_risk,
     optimal_network,
     optimal_risk,
     predict,
@@ -15,7 +16,6 @@ from lib.problems import (
     risk_ladder,
     unpack,
 )
-from lib.problems.risk_ladder import optimal_data_risk
 
 
 def quadrature(kinks, nodes=3):
@@ -269,6 +269,11 @@ def test_inputs_that_occur_twice():
         (lambda: optimal_data_risk([], [], 1), ValueError, "inputs must be a one-dimensional"),
         (lambda: optimal_data_risk([[0, 1]], [0, 1], 1), ValueError, "inputs must be a one-dim"),
         (lambda: optimal_data_risk([0, np.nan], [0, 1], 1), ValueError, "inputs must be finite"),
+        (
+            lambda: optimal_data_risk(range(2001), range(2001), 1),
+            ValueError,
+            "inputs must hold at most 2000 different numbers; got 2001",
+        ),
         (lambda: optimal_data_risk([0, 1], [0], 1), ValueError, r"targets must have shape \(2,\)"),
         (lambda: optimal_data_risk([0, 1], [0, 1], -1), ValueError, "k must be .* at least 0"),
         (lambda: optimal_data_risk([0, 1], [0, 1], 1.0), TypeError, "k must be a whole number"),
