@@ -16,13 +16,13 @@ os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
 
 
 def pytest_collection_modifyitems(items):
-    """Run the notebooks first, then the pages, which take longest, and what waits for them last.
+    """Run the notebooks first, then one file of pages, and the others that need the book last.
 
-    Two processes share the files in this order (`make test`). Playwright keeps an event loop
-    running until its process ends, and nbval's kernel clients do not work beside it: no process
-    may come to a notebook after a browser.
+    Two processes share the files in this order (`make test`): the first file of pages builds the
+    book, which takes longest, while the other process runs the library's tests instead of waiting.
+    Playwright keeps an event loop running until its process ends, and nbval's kernel clients do
+    not work beside it: no process may come to a notebook after a browser.
     """
-
     needs = defaultdict(set)
     for item in items:
         needs[item.path].update(getattr(item, "fixturenames", ()))
@@ -32,7 +32,7 @@ def pytest_collection_modifyitems(items):
             return 0
         if "html_folder" not in needs[item.path]:
             return 2
-        return 1 if "browser" in needs[item.path] else 3
+        return 1 if item.path.name == "test_pages.py" else 3
 
     items.sort(key=turn)
 

@@ -1,15 +1,19 @@
-"""The built book, the offline copy, and tiny books to try the build on."""
+"""The built book, the offline copy, a browser to open them, and tiny books to try the build on."""
 
+import functools
+import http.server
 import json
 import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import nbformat
 import pytest
 from filelock import FileLock
+from visits import WIDTHS, QuietHandler, Visit
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -62,6 +66,50 @@ def offline_folder(html_folder):
 def vendor_folder(offline_folder):
     """Where npm has put MathJax and axe."""
     return ROOT / "_build" / "vendor" / "node_modules"
+
+
+@pytest.fixture(scope="module")
+def site(html_folder):
+    """The published book on a local server; the value is its address."""
+    handler = functools.partial(QuietHandler, directory=html_folder)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+@pytest.fixture
+def visit(browser):
+    """A function that opens a page; its window is closed after the test."""
+    contexts = []
+
+    def open_page(address, allowed, vendor, **options):
+        options.setdefault("viewport", {"width": WIDTHS[0], "height": 900})
+        contexts.append(browser.new_context(**options))
+        return Visit(contexts[-1], address, allowed, vendor)
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def published(visit, site, vendor_folder):
+    """A function that opens a published page in a theme and checks all that a reader relies on."""
+
+    def check(name, theme, width):
+        window = {"viewport": {"width": width, "height": 900}, "color_scheme": theme}
+        opened = visit(site + name, site, vendor_folder, **window)
+        assert opened.page.locator("html").get_attribute("data-theme") == theme
+        opened.check_maths()
+        opened.check_access()
+        if theme == "light":
+            opened.check_sliders()
+        for each in sorted(WIDTHS, reverse=width == WIDTHS[0]):
+            opened.check_width(each)
+        opened.check_no_problems()
+
+    return check
 
 
 class TinyBook:
