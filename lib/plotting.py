@@ -40,6 +40,13 @@ COLORS = {
     "clipped_gradient_descent": "#B03A6B",
     "backtracking_gradient_descent": "#7A5C3E",
     "restarted_sgd": "#8064BE",
+    "barzilai_borwein": "#3F51B5",
+    # the scalings of hessian_scaled
+    "cg": "#C2410C",
+    "mr": "#00808C",
+    "gm": "#8A7400",
+    "alternating": "#C2185B",
+    "random": "#5B8C00",
     # kinds of critical points
     "minimizer": "#00875F",
     "saddle": "#D55E00",
