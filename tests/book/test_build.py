@@ -1,5 +1,6 @@
 """The build is strict where it must be, and runs a notebook again exactly when it should."""
 
+import os
 import subprocess
 import zipfile
 from pathlib import Path
@@ -23,6 +24,23 @@ def test_second_build_runs_nothing(tiny_book):
     again = tiny_book.build()
     assert again.returncode == 0, again.stdout
     assert tiny_book.runs == runs and len(runs) == 2
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one processor runs one notebook at a time")
+def test_notebooks_run_at_the_same_time(tiny_book):
+    """Both wait for the other to begin."""
+    page = tiny_book.root / "book/index.md"
+    text = page.read_text(encoding="utf-8")
+    meet = "import pathlib, time\npathlib.Path('{0}.flag').touch()\nend = time.time() + 60\n" \
+           "while not pathlib.Path('{1}.flag').exists():\n" \
+           "    assert time.time() < end, 'nobody came'\n    time.sleep(0.1)"
+    try:
+        tiny_book.write_notebook(meet.format("one", "two"))
+        page.write_text(f"{text}\n```{{code-cell}}\n{meet.format('two', 'one')}\n```\n", "utf-8")
+        together = tiny_book.build()
+    finally:
+        page.write_text(text, encoding="utf-8")
+    assert together.returncode == 0, together.stdout
 
 
 def test_start_page_is_named(tiny_book):
