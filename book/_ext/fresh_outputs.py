@@ -29,7 +29,7 @@ from sphinx.util.docutils import SphinxDirective
 logger = logging.getLogger(__name__)
 
 # A change of one of these packages can change a number or a picture in the book.
-PACKAGES = ("numpy", "scipy", "numba", "matplotlib", "ipywidgets")
+PACKAGES = ("numpy", "scipy", "numba", "matplotlib", "ipywidgets", "scikit-learn")
 BUILDERS = ("jupyter-book", "sphinx", "myst-nb")
 ENVIRONMENT = {
     "COURSE_STATIC": "1",

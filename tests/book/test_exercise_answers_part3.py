@@ -93,7 +93,6 @@ def test_ex_hs_powers(q, limit):
                 f, x, sigma=0, sufficient_decrease=rho, max_iter=1, tol=0
             )
             assert run.trace["alpha"][1] == alpha
-    assert math.isclose(factor, 1 - 1 / (q - 1))
 
 
 def test_ex_hs_ratio():
@@ -115,14 +114,23 @@ def test_ex_hs_ratio():
 def test_ex_hs_threshold():
     assert curvature.armijo_threshold(0.5, 0.25, 2.0) == 0.1875
     assert curvature.armijo_threshold(0.05, 0.25, 2.0) == pytest.approx(0.001875)
-    assert 3 * (1 - 2 * 0.25) / 2 == 0.75 and 0.75 / 0.5**2 == 3
-    assert 6 * (1 - 0.25 - 0.25) / 2 == 1.5 and 1.5 / 0.25**2 == 24
+    for s, limit in ((0.5, 3), (0.25, 24)):  # along a ray with curvature 2: CG, and MR with slack
+        for slope, passes in ((0.999 * limit, True), (1.001 * limit, False)):
+            t = s * slope
+            change = -slope * t + 2 * t**2 / 2 + 2 * t**3 / 6
+            assert (change <= -0.25 * slope * t) == passes
 
 
 def test_ex_hs_units():
-    assert 1e-3 * 10**2 == pytest.approx(0.1) and 1000 * 1e-3 == 1
     options = {"scaling": "cg", "max_iter": 60, "tol": 0}
     x0, b = np.array([-1.2, 1.0]), 1024
+    valley, start = problems.himmelblau(), np.array([-0.5, -0.5])
+    flags = optimizers.hessian_scaled(valley, start, sigma=100, max_iter=9).trace["regime"]
+    for units, factor in (({"coordinates": 10.0}, 10**2), ({"objective": 1000.0}, 1000)):
+        other = problems.rescaled(valley, **units)
+        y0, sigma = start / units.get("coordinates", 1.0), 100 * factor
+        run = optimizers.hessian_scaled(other, y0, sigma=sigma, nc_step=1 / factor, max_iter=9)
+        assert np.array_equal(run.trace["regime"][1:], flags[1:]) and {0, 1, 2} <= set(flags[1:])
     here = optimizers.hessian_scaled(problems.rosenbrock(), x0, sigma=1e-3, **options)
     there = optimizers.hessian_scaled(
         problems.rescaled(problems.rosenbrock(), b), x0 / b, sigma=1e-3 * b**2, **options
@@ -145,8 +153,20 @@ def test_ex_hs_relaxed():
 
 
 def test_unit_step_check_yourself():
-    assert 1 - 0.5 * 0.5 == 0.75 and 1 - 0.8 / 2 == 0.6
-    assert 1 - 0.5 / 0.7 > 1e-4
+    curvatures = np.array([1.0, 9.0])
+    problem = problems.quadratic(np.diag(curvatures))
+    for angle in np.linspace(0.05, 1.5, 30):
+        g = np.array([math.cos(angle), math.sin(angle)])
+        found = optimizers.scalings(g, curvatures * g)
+        for scaling, alpha in (("cg", 0.5), ("mr", 0.5 if found.cosine**2 > 0.8 else 1.0)):
+            run = optimizers.hessian_scaled(
+                problem, g / curvatures, scaling, sigma=0, sufficient_decrease=0.6, max_iter=1
+            )
+            assert run.trace["alpha"][1] == alpha
+        for error, passes in ((0.501, True), (0.499, False)):  # an underestimate by about half
+            x, s = g / curvatures, found.cg / error
+            ratio = (problem.value(x) - problem.value(x - s * g)) / (s * g @ g)
+            assert (ratio >= 1e-4) == passes
 
 
 def test_unit_step_wild_function():
