@@ -3,6 +3,7 @@
 import doctest
 import importlib
 import inspect
+import json
 import pkgutil
 import re
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 import lib
 
+ROOT = Path(__file__).resolve().parents[1]
 MODULES = sorted(
     module.name
     for module in pkgutil.walk_packages(lib.__path__, "lib.")
@@ -35,6 +37,32 @@ def public_functions():
             function = getattr(module, public)
             if inspect.isfunction(function) and function.__module__.startswith(name):
                 yield pytest.param(function, id=f"{name}.{public}")
+
+
+def pages_by_function():
+    """Map each function of the four rooms to the notebooks that call it, as (title, label)."""
+    pages = {}
+    for path in sorted(ROOT.glob("book/*/*.ipynb")):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        label, title = re.match(r"\((.+)\)=\n# (.+)", "".join(cells[0]["source"])).groups()
+        code = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "code")
+        rooms = "|".join(name.removeprefix("lib.") for name in PACKAGES)
+        for room, name in set(re.findall(rf"\b({rooms})\.(\w+)", code)):
+            function = getattr(importlib.import_module(f"lib.{room}"), name)
+            if inspect.isfunction(function):
+                pages.setdefault(function, []).append((title, label.replace("-", " ")))
+    return pages
+
+
+def test_docstrings_name_the_pages_that_use_a_function():
+    missing = []
+    for function, pages in pages_by_function().items():
+        text = re.sub(r"\s+", " ", inspect.getdoc(function)).lower()
+        listed = re.search(r"used in (?!every|all)(.*?)(\.|$)", text)
+        for title, label in pages if listed else []:
+            if title.lower() not in listed[1] and label not in listed[1]:
+                missing.append((function.__name__, title))
+    assert missing == []
 
 
 def test_examples_run():

@@ -228,7 +228,8 @@ def check_derivatives(problem, x, method="finite_difference", n_directions=3, to
 
     Notes
     -----
-    Used in "A two-layer regression, differentiated by hand".
+    Used in "A two-layer regression, differentiated by hand", and in "What replaces a Lipschitz
+    gradient".
     """
     check.instance(problem, "problem", Problem, "a Problem (see lib.problems.custom)")
     x = check.point(x, problem.dimension, "x")

@@ -399,7 +399,8 @@ def is_second_order_stationary(problem, x, epsilon, hessian_lipschitz=1.0, seed=
     Notes
     -----
     Of the two conditions the second is the one that a strict saddle violates, for every
-    :math:`\varepsilon` that is small enough. Used in "Escaping without smoothness".
+    :math:`\varepsilon` that is small enough. Used in "Escaping without smoothness", and in "Which
+    step is safe".
     """
     small = check.positive(epsilon, "epsilon")
     threshold = math.sqrt(check.positive(hessian_lipschitz, "hessian_lipschitz") * small)

@@ -71,7 +71,8 @@ def escape_times(
     :math:`y_0` is the coordinate of the start in that direction. Coordinates that have shrunk
     below 1e-307 or so slow the processor tenfold and more; in very long runs let the others have
     curvature :math:`1/\alpha`, which leaves only rounding errors after one step and exactly 0
-    within about 20. Used in "Escape time" and "Escaping without smoothness".
+    within about 20. Used in "The stable manifold", "Escape time" and "Escaping without
+    smoothness".
     """
     starts = _starts(problem, starts)
     d = problem.dimension

@@ -254,7 +254,9 @@ def run_many(
 
     Notes
     -----
-    Used in "Strict saddles" and "The stable manifold".
+    Used in "Strict saddles", "The stable manifold" and "Escape time", and in "Which step is
+    safe", "Escaping without smoothness", "One Hessian-vector product sets the step" and "What it
+    buys, honestly".
     """
     starts = _starts(problem, starts)
     last = check.integer(max_iter, "max_iter", low=0, high=10**9)
@@ -344,7 +346,8 @@ def basins(
 
     Notes
     -----
-    Used in the primer, "Strict saddles" and "The stable manifold".
+    Used in the primer, "Strict saddles", "The stable manifold" and "Escape time", and in
+    "Escaping without smoothness".
     """
     check.instance(problem, "problem", Problem, "a Problem (see lib.problems.custom)")
     if not problem.critical_points:

@@ -57,8 +57,8 @@ def barzilai_borwein(problem, variant=1, first_step=1e-3, negative_curvature="ra
     formed of gradients: :math:`s=-\beta g_{k-1}`, where :math:`\beta` is the last step size,
     is not rounded as a difference of two iterates is. Where the function is not convex BB1 may
     end in a cycle, as on Rosenbrock's valley from (-1.2, 1): five points, for ever. What to do
-    where :math:`\langle s,y\rangle` is not positive is our choice. Used in "What it buys,
-    honestly".
+    where :math:`\langle s,y\rangle` is not positive is our choice. Used in
+    "One Hessian-vector product sets the step" and "What it buys, honestly".
     """
     which = {1: CG, 2: MR}[check.choice(variant, "variant", (1, 2))]
     rule = RULES.index(check.choice(negative_curvature, "negative_curvature", RULES))

@@ -185,7 +185,7 @@ def perturbed_epoch(
     Notes
     -----
     Jin et al. (2017) as a decrease procedure; the splitting is ours. Used in "Escaping without
-    smoothness".
+    smoothness", and in "Which step is safe".
     """
     rate = check.positive(learning_rate, "learning_rate")
     ball = check.positive(radius, "radius")
@@ -253,7 +253,8 @@ def ball_sgd(learning_rate, ball_radius, n_steps, decrease, batch_size=1, noise=
     Notes
     -----
     One run of `restarted_sgd` up to its first restart: Fang, Lin and Zhang (2019) as a decrease
-    procedure; the splitting is ours. Used in "Escaping without smoothness".
+    procedure; the splitting is ours. Used in "Escaping without smoothness", and in "Which step is
+    safe".
     """
     rate = check.positive(learning_rate, "learning_rate")
     size = check.positive(ball_radius, "ball_radius")

@@ -332,7 +332,7 @@ def scalings(g, Hg):
     -----
     Smee, Roosta and Wright (2025), Algorithm 1: the steps that minimise the quadratic model
     (CG) and the norm of its gradient (MR) along the gradient, and their geometric mean (GM). Used
-    in "One Hessian-vector product sets the step".
+    in "One Hessian-vector product sets the step", and in "Why the unit step works".
     """
     gg, gh, hh = _products(g, Hg)
     if not gh > 0.0:

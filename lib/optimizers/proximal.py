@@ -43,7 +43,8 @@ def gradient_map(problem, x, learning_rate):
 
     Notes
     -----
-    The map that the proof of Lee et al. (2016) studies. Used in "The stable manifold".
+    The map that the proof of Lee et al. (2016) studies. Used in "The stable manifold", and in
+    "Escaping without smoothness".
     """
     check.instance(problem, "problem", Problem, "a Problem (see lib.problems.custom)")
     x = check.point(x, problem.dimension, "x")

@@ -89,7 +89,8 @@ def adaptive_gradient_descent(problem, safety=1.0, fixed=False):
     -----
     The trace has the "step_size". Where the bound is zero or not finite the run ends as
     "breakdown". We derive the method for functions with self-bounding regularity, after Cao,
-    Chen, Sridharan and Tang (2025). Used in "Which step is safe".
+    Chen, Sridharan and Tang (2025). Used in "Which step is safe" and "Escaping without
+    smoothness".
     """
     if problem.rho1_kernel is None:
         raise ValueError(f"problem must carry self-bounding constants; {problem.name} has none")

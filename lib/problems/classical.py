@@ -153,7 +153,8 @@ def hyperbola(dimension=1):
     -----
     Newton's method without a line search maps each coordinate x to :math:`-x^3` (we derive it),
     and so diverges wherever an entry of the start is outside [-1, 1], though f is
-    convex and its gradient 1-Lipschitz. Used in "One Hessian-vector product sets the step".
+    convex and its gradient 1-Lipschitz. Used in "One Hessian-vector product sets the step", and
+    in "Why the unit step works".
     """
     d = check.integer(dimension, "dimension", low=1)
     return Problem(
@@ -346,7 +347,7 @@ def quadratic(H, linear=None):
     Notes
     -----
     For a diagonal matrix `quadratic_saddle` is faster. Used in "One Hessian-vector product sets
-    the step" and "Why the unit step works".
+    the step" and "Why the unit step works", and in "What it buys, honestly".
     """
     H = check.matrix(H, "H")
     d = H.shape[0]

@@ -124,7 +124,8 @@ def custom(
 
     Notes
     -----
-    Used in "How to use this book", the primer and "Strict saddles".
+    Used in "How to use this book", the primer and "Strict saddles", and in "What replaces a
+    Lipschitz gradient" and "Which step is safe".
     """
     dimension = check.integer(dimension, "dimension", low=1)
     p = frozen([] if parameters is None else check.vector(parameters, "parameters"))

@@ -63,7 +63,8 @@ def degenerate_saddle(power=3):
     -----
     For p = 3 gradient descent with learning rate :math:`\alpha` maps y to
     :math:`y(1-\alpha y)`, and every start with :math:`0\le y_0\le1/\alpha` converges to the
-    degenerate saddle, a set of positive measure: strictness is needed. Used in "Strict saddles".
+    degenerate saddle, a set of positive measure: strictness is needed. Used in "Strict saddles",
+    and in "Escaping without smoothness".
     """
     n = check.integer(power, "power", low=2, high=12)
     constants = {"smoothness": 1.0 if n == 2 else math.inf}

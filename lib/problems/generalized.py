@@ -94,7 +94,7 @@ def quartic(dimension=1):
     :math:`3\|x\|^2` and :math:`6\|x\|` in every dimension, so both bounds are equalities. Gradient
     descent with learning rate :math:`\alpha` diverges from every start with
     :math:`\|x_0\|>\sqrt{2/\alpha}`. Used in "Which step is safe" and in "One Hessian-vector
-    product sets the step".
+    product sets the step", and in "What replaces a Lipschitz gradient".
     """
     d = check.integer(dimension, "dimension", low=1)
     return Problem(
@@ -399,8 +399,8 @@ def product_valley():
     -----
     On the hyperbola the value is 0 everywhere, but at :math:`(s,1/s)` the Hessian has the
     eigenvalues 0 and :math:`s^2+s^{-2}`: no function of the value bounds it. Since the gradient
-    is 0 there too, the function is not (L0, L1)-smooth either. Used in "What replaces a
-    Lipschitz gradient".
+    is 0 there too, the function is not (L0, L1)-smooth either. Used in "What replaces a Lipschitz
+    gradient", and in "Which step is safe".
     """
     return Problem(
         name="product valley",

@@ -452,7 +452,8 @@ def logistic_regression(A, labels, l2=1e-3):
     Notes
     -----
     :math:`1/(6\sqrt3)` is the largest slope of :math:`\sigma(1-\sigma)`; we derive the constants.
-    Used in "Why the unit step works" and "What it buys, honestly".
+    Used in "Why the unit step works" and "What it buys, honestly", and in "One Hessian-vector
+    product sets the step".
     """
     A = check.matrix(A, "A")
     signs = _signs(per_row(labels, A, "labels"))

@@ -106,7 +106,8 @@ def matrix_pca(M=((2.0, 0.0), (0.0, 1.0))):
     has no negative eigenvalue, the first holds without its last term, too. Eigenvalues of the
     Hessian at :math:`\pm\sqrt{\lambda_i}v_i`: :math:`4\lambda_i` along :math:`v_i` and
     :math:`2(\lambda_i-\lambda_j)` along :math:`v_j`; at the origin the Hessian is -2M. Used in
-    "What replaces a Lipschitz gradient" and "Escaping without smoothness".
+    "What replaces a Lipschitz gradient" and "Escaping without smoothness", and in "Which step is
+    safe".
     """
     M = check.matrix(M, "M")
     d = M.shape[0]

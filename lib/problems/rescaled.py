@@ -60,7 +60,7 @@ def rescaled(problem, coordinates=1.0, objective=1.0):
     In the new coordinates gradients are a c times and Hessians :math:`ac^2` times as large, so a
     learning rate that suits f does not suit the new function; the scalings of
     `lib.optimizers.hessian_scaled` adapt. Factors that are powers of two round nothing. Used in
-    "One Hessian-vector product sets the step".
+    "One Hessian-vector product sets the step", and in "Why the unit step works".
     """
     check.instance(problem, "problem", Problem, "a Problem (see lib.problems.custom)")
     d = problem.dimension

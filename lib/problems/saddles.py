@@ -61,7 +61,9 @@ def quadratic_saddle(eigenvalues=(1.0, -1.0)):
     Notes
     -----
     Lee, Simchowitz, Jordan and Recht (2016), section 3: gradient descent is power iteration with
-    :math:`I-\alpha H`. Used in the primer and in "Strict saddles".
+    :math:`I-\alpha H`. Used in the primer and in "Strict saddles" and "Escape time", and in
+    "Escaping without smoothness", "One Hessian-vector product sets the step" and "What it buys,
+    honestly".
     """
     p = check.vector(eigenvalues, "eigenvalues")
     if (p == 0).any():
@@ -154,7 +156,9 @@ def double_well(rotation=0.0):
     value 0 at the saddle; {1, 2} and -1/4 at the minimizers. From
     :math:`f+\frac14\ge\frac14(y^2-1)^2` we derive :math:`\rho_1(t)=2+6\sqrt{t+\frac14}` and
     :math:`\rho_2(t)=6\bigl(1+2\sqrt{t+\frac14}\bigr)^{1/2}`, with equality on the y-axis beyond
-    the minimizers. Used in all three notebooks of "Minimizers" and in "Which step is safe".
+    the minimizers. Used in all three notebooks of "Minimizers" and in "Which step is safe", and
+    in "Escaping without smoothness", "One Hessian-vector product sets the step" and "What it
+    buys, honestly".
     """
     angle = check.number(rotation, "rotation")
     c, s = (1.0, 0.0) if angle == 0 else (math.cos(angle), math.sin(angle))
@@ -230,7 +234,7 @@ def egg_carton(dimension=2):
     -----
     Every critical point is a minimizer or a strict saddle (maximizers included), so the theorem
     of Lee et al. (2016) applies word for word for a learning rate below 1. Used in "Strict
-    saddles" and "The stable manifold".
+    saddles" and "The stable manifold", and in "Why the unit step works".
     """
     d = check.integer(dimension, "dimension", low=1, high=6)
     grid = np.stack(np.meshgrid(*[[0.0, np.pi, -np.pi]] * d, indexing="ij"), -1).reshape(-1, d)
@@ -307,8 +311,9 @@ def curved_saddle(beta=0.5):
     For :math:`\beta\ne0` the function is unbounded below (follow :math:`y=-1/\beta`). Under
     gradient descent the stable manifold of the origin is
     :math:`y=\beta x^2/(3-\alpha)+O(x^4)`; under gradient flow it is :math:`\beta x^2/3+O(x^4)`.
-    Used in "The stable manifold", where we derive both. At :math:`|\beta|=\frac12` the points on
-    the line merge with (0, 1) or (0, -1), which is then degenerate; beyond, it is a strict saddle.
+    Used in "The stable manifold", where we derive both, and in "Escaping without smoothness". At
+    :math:`|\beta|=\frac12` the points on the line merge with (0, 1) or (0, -1), which is then
+    degenerate; beyond, it is a strict saddle.
     """
     b = check.number(beta, "beta")
     if b != 0.0 and not 1e-70 <= abs(b) <= 1e70:
