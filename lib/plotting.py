@@ -40,7 +40,7 @@ COLORS = {
     "clipped_gradient_descent": "#B03A6B",
     "backtracking_gradient_descent": "#7A5C3E",
     "restarted_sgd": "#8064BE",
-    "barzilai_borwein": "#3F51B5",
+    "barzilai_borwein": "#546E7A",
     # the scalings of hessian_scaled
     "cg": "#C2410C",
     "mr": "#00808C",
