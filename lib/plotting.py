@@ -47,6 +47,14 @@ COLORS = {
     "gm": "#8A7400",
     "alternating": "#C2185B",
     "random": "#5B8C00",
+    # the Hessian estimates of approximate_newton, by the name of scheme, sketch or variant
+    "uniform": "#D1495B",
+    "row_norm": "#A87900",
+    "leverage": "#1B7F8C",
+    "gaussian": "#6A4C93",
+    "count": "#3E8E41",
+    "hadamard": "#386FA4",
+    "fixed": "#A0522D",
     # kinds of critical points
     "minimizer": "#00875F",
     "saddle": "#D55E00",

@@ -95,7 +95,10 @@ def test_chapter_is_named(package):
             assert re.search(r"\bUsed\b", inspect.getdoc(thing)), f"{name} names no chapter"
 
 
-PAGE = (Path(lib.__file__).parents[1] / "book/api.md").read_text(encoding="utf-8")
+BOOK = Path(lib.__file__).parents[1] / "book"
+PAGE = "\n".join(
+    path.read_text(encoding="utf-8") for path in [BOOK / "api.md", *(BOOK / "api").glob("*.md")]
+)
 
 
 @pytest.mark.parametrize("package", PACKAGES)
