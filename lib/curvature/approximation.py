@@ -42,7 +42,7 @@ def spectral_error(H, H_approx):
 
     Notes
     -----
-    Used in "How much Hessian is enough".
+    Used in no chapter; it is there for problems of your own.
     """
     return float(np.abs(_ratios(H, H_approx) - 1.0).max())
 
@@ -85,7 +85,7 @@ def newton_contraction(H, H_approx, average=False):
     -----
     An approximation with spectral error :math:`\varepsilon<1` contracts at least by
     :math:`\varepsilon/(1-\varepsilon)`, in this norm and not in the Euclidean one. Used in "How
-    much Hessian is enough" and "Local means local".
+    much Hessian is enough".
     """
     ratios = _ratios(H, H_approx)
     if (ratios == 0.0).any():
@@ -125,8 +125,8 @@ def debias_factor(d, m):
     Notes
     -----
     The inverse of an estimate without bias is biased: for a Gaussian sketch,
-    :math:`\mathbb E\tilde H^{-1}=\frac m{m-d-1}H^{-1}`. The lesson of Newton-LESS (Derezinski,
-    Lacotte, Pilanci and Mahoney, 2021). Used in "How much Hessian is enough".
+    :math:`\mathbb E\tilde H^{-1}=\frac m{m-d-1}H^{-1}`, the mean of an inverse Wishart matrix. Used
+    in "How much Hessian is enough".
     """
     d = check.integer(d, "d", low=1)
     return 1.0 - (d + 1) / check.integer(m, "m", low=d + 2)

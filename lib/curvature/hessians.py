@@ -128,7 +128,7 @@ def hessian_operator(problem, x):
 
     Notes
     -----
-    Used in "How much Hessian is enough".
+    Used in no chapter; it is there for problems of your own.
     """
     product = product_at(problem, x)
     d = problem.dimension
@@ -172,7 +172,7 @@ def gauss_newton(problem, x):
 
     Notes
     -----
-    Used in "How much Hessian is enough".
+    Used in no chapter; it is there for problems of your own.
     """
     check.instance(problem, "problem", Problem, "a Problem (see lib.problems.custom)")
     x = check.point(x, problem.dimension, "x")

@@ -37,7 +37,7 @@ class Eigenpairs:
 
     Notes
     -----
-    Returned by `extreme_eigenvalues`. Used in "How much Hessian is enough".
+    Returned by `extreme_eigenvalues`. Used in "Escaping without smoothness".
     """
 
     values: np.ndarray
@@ -68,7 +68,7 @@ class SpectralDensity:
 
     Notes
     -----
-    Returned by `spectral_density`. Used in "How much Hessian is enough".
+    Returned by `spectral_density`. Used in no chapter; it is there for problems of your own.
     """
 
     grid: np.ndarray
@@ -124,7 +124,8 @@ def lanczos(problem, x, n_steps, seed=0, start=None):
     -----
     The eigenvalues of T (Ritz values) lie between the extreme eigenvalues of H and find them
     first. In floating point the vectors lose orthogonality as soon as one of them is found, hence
-    the reorthogonalisation, twice in each step. Used in "How much Hessian is enough".
+    the reorthogonalisation, twice in each step. Used in no chapter; it is there for problems of
+    your own.
     """
     product = product_at(problem, x)
     steps = check.integer(n_steps, "n_steps", low=1)
@@ -187,7 +188,7 @@ def extreme_eigenvalues(problem, x, k=1, which="both", tol=1e-8, max_steps=1000,
     zero is found as accurately as the others. It is slow where the smallest eigenvalues are close
     to each other compared with the largest, as in badly scaled problems. A start vector without
     any component along an eigenvector misses it; for a random one this has probability zero.
-    Used in "How much Hessian is enough" and "Escaping without smoothness".
+    Used in "Escaping without smoothness".
     """
     product = product_at(problem, x)
     d = problem.dimension
@@ -263,7 +264,7 @@ def spectral_density(problem, x, n_steps=80, n_vectors=10, sigma=None, grid=None
     -----
     For polynomials f of degree up to 2n - 1, ``weights @ f(nodes)`` equals the mean of
     :math:`v^\top f(H)v` over the vectors, whose expectation is the mean of f over the
-    eigenvalues. Used in "How much Hessian is enough".
+    eigenvalues. Used in no chapter; it is there for problems of your own.
     """
     product = product_at(problem, x)
     d = problem.dimension

@@ -26,8 +26,8 @@ class Estimate:
 
     Notes
     -----
-    Returned by `hutchinson_trace`, `hutchinson_diagonal` and `hutch_plus_plus`. Used in "How much
-    Hessian is enough".
+    Returned by `hutchinson_trace`, `hutchinson_diagonal` and `hutch_plus_plus`. Used in no
+    chapter; it is there for problems of your own.
     """
 
     value: float | np.ndarray
@@ -75,7 +75,7 @@ def hutchinson_trace(problem, x, n_vectors=30, distribution="rademacher", seed=0
     -----
     The variance of one term is :math:`2\|H\|_F^2` for normal entries, and
     :math:`2\sum_{i\ne j}H_{ij}^2` for signs: never more, and zero for a diagonal matrix. Used in
-    "How much Hessian is enough".
+    no chapter; it is there for problems of your own.
     """
     product = product_at(problem, x)
     count = check.integer(n_vectors, "n_vectors", low=2)
@@ -123,8 +123,8 @@ def hutchinson_diagonal(problem, x, n_vectors=30, seed=0):
 
     Notes
     -----
-    The variance of one term for entry i is :math:`\sum_{j\ne i}H_{ij}^2`. Used in "How much
-    Hessian is enough".
+    The variance of one term for entry i is :math:`\sum_{j\ne i}H_{ij}^2`. Used in no chapter; it
+    is there for problems of your own.
     """
     product = product_at(problem, x)
     count = check.integer(n_vectors, "n_vectors", low=2)
@@ -172,7 +172,7 @@ def hutch_plus_plus(problem, x, n_products=30, seed=0):
     -----
     Where the eigenvalues decay fast, the error falls like 1/n with the number n of products
     instead of :math:`1/\sqrt n`; where they do not, a third of the products does the work and
-    plain Hutchinson is better. Used in "How much Hessian is enough".
+    plain Hutchinson is better. Used in no chapter; it is there for problems of your own.
     """
     product = product_at(problem, x)
     d = problem.dimension

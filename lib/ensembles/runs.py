@@ -256,7 +256,7 @@ def run_many(
     -----
     Used in "Strict saddles", "The stable manifold" and "Escape time", and in "Which step is
     safe", "Escaping without smoothness", "One Hessian-vector product sets the step" and "What it
-    buys, honestly".
+    buys, honestly", and in "Local means local".
     """
     starts = _starts(problem, starts)
     last = check.integer(max_iter, "max_iter", low=0, high=10**9)

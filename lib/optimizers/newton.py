@@ -87,8 +87,8 @@ def newton(
     of the matrix; it is NaN where s does not lead downhill. Status "breakdown" also means that the
     matrix is singular or not finite, "line_search_failed" also that s does not lead downhill. An
     accepted value may exceed Armijo's bound by :math:`10^{-14}` of its size, because it is not
-    known better. Used in "Why the unit step works", "What it buys, honestly", "How much Hessian
-    is enough" and "Local means local".
+    known better. Used in "Why the unit step works", "What it buys, honestly", "A two-layer
+    regression, differentiated by hand", "How much Hessian is enough" and "Local means local".
     """
     damped = check.flag(damping, "damping")
     if indefinite is None:

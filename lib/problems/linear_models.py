@@ -339,7 +339,7 @@ def least_squares(A, b, l2=0.0):
     Notes
     -----
     Note the factors 1/n and 1/2: the Hessian is :math:`A^\top A/n+\lambda I`. Used in "What it
-    buys, honestly" and "How much Hessian is enough".
+    buys, honestly".
     """
     A = check.matrix(A, "A")
     b = per_row(b, A, "b")
@@ -453,7 +453,7 @@ def logistic_regression(A, labels, l2=1e-3):
     -----
     :math:`1/(6\sqrt3)` is the largest slope of :math:`\sigma(1-\sigma)`; we derive the constants.
     Used in "Why the unit step works" and "What it buys, honestly", and in "One Hessian-vector
-    product sets the step".
+    product sets the step", and in "How much Hessian is enough" and "Local means local".
     """
     A = check.matrix(A, "A")
     signs = _signs(per_row(labels, A, "labels"))

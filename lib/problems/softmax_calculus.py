@@ -119,7 +119,7 @@ def cumulant(f, *vectors):
     along that vector: with softmax, each further derivative brings the next cumulant. We derive:
     :math:`|\kappa_4(w,q,v,v)|\le\frac{5\sqrt2}4\|q-\mathbb E_fq\|_\infty\|w\|\|v\|^2`, while the
     largest quotient we know of has :math:`\frac{\sqrt2}2`, with two outcomes of probability 1/2.
-    Used in "A two-layer regression, differentiated by hand" and "Local means local".
+    Used in "A two-layer regression, differentiated by hand".
     """
     f = _probabilities(f)
     if not 1 <= len(vectors) <= 4:
@@ -425,8 +425,8 @@ def gradient_lipschitz_bound(problem):
     We derive it from :math:`\|J\|\le\frac12` and :math:`-\frac Q4I\preceq T\preceq\frac Q4I`; it is
     an upper bound, 5 to 70 times what we measured (0.177 in the example). For softplus s is
     replaced by the upper bound :math:`\max_j\max(1.106+\frac14(\beta b_j)^-,\,t_j^2/(4+4t_j))`
-    with :math:`t_j=(\beta b_j)^+`, positive and negative parts. Used in "A two-layer regression,
-    differentiated by hand" and "Local means local".
+    with :math:`t_j=(\beta b_j)^+`, positive and negative parts. Used in no chapter; it is there
+    for problems of your own.
     """
     data = _data(problem)
     if data.unit == "relu":
@@ -473,7 +473,8 @@ def hessian_lipschitz_bound(problem, radius=math.inf, center=None):
     Notes
     -----
     We derive it; polynomial in the norms, no exponentials. The true constant is far smaller (0.101
-    in the example with :math:`w^2=0.1`). Used in "Local means local".
+    in the example with :math:`w^2=0.1`). Used in no chapter's code; "Local means local" derives
+    it, with a term for softplus.
     """
     data = _data(problem)
     if data.unit != "identity":
