@@ -9,16 +9,9 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-
-
-def files(chapters):
-    """List the files of chapters, each followed by those of its sections."""
-    for chapter in chapters:
-        yield chapter["file"]
-        yield from files(chapter.get("sections", []))
-
-
-CHAPTERS = [TOC["root"], *(name for part in TOC["parts"] for name in files(part["chapters"]))]
+CHAPTERS = [TOC["root"]] + [
+    chapter["file"] for part in TOC["parts"] for chapter in part["chapters"]
+]
 PAGES = [f"{name}.html" for name in CHAPTERS]
 CDN = "https://cdn.jsdelivr.net/npm/mathjax@3.2.2/"
 WIDTHS = (1280, 390)
