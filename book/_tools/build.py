@@ -60,7 +60,8 @@ def run(command, **options):
 def build_book():
     """Execute the notebooks that changed and build the pages in ``_build/html``.
 
-    Every warning, broken reference and failing notebook cell is an error.
+    Where the list of chapters changed, all pages are written anew, because all show it. Every
+    warning, broken reference and failing notebook cell is an error.
 
     Returns
     -------
@@ -71,8 +72,12 @@ def build_book():
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         environment.setdefault(name, "1")
     jupyter_book = "from jupyter_book.cli.main import main; main()"
-    strict = ["-W", "-n", "--keep-going"]
-    run([sys.executable, "-c", jupyter_book, "build", ROOT, *strict], cwd=ROOT, env=environment)
+    options = ["-W", "-n", "--keep-going"]
+    chapters, stamp = (ROOT / "_toc.yml").read_bytes(), BUILD / "built-toc.yml"
+    if not stamp.is_file() or stamp.read_bytes() != chapters:
+        options.append("--all")
+    run([sys.executable, "-c", jupyter_book, "build", ROOT, *options], cwd=ROOT, env=environment)
+    stamp.write_bytes(chapters)
     return HTML / "index.html"
 
 

@@ -87,6 +87,20 @@ def test_change_in_lib_runs_the_notebooks_again(tiny_book):
     assert tiny_book.runs == [first + 2, second + 2]
 
 
+def test_new_chapter_is_in_the_menu_of_every_page(tiny_book):
+    chapters = tiny_book.root / "_toc.yml"
+    old, before = chapters.read_text(encoding="utf-8"), tiny_book.runs
+    tiny_book.write("book/late.md", "# A late chapter\n")
+    try:
+        tiny_book.write("_toc.yml", old + "  - file: book/late\n")
+        assert tiny_book.build().returncode == 0
+        assert all("A late chapter" in tiny_book.page(name) for name in ("notebook", "ledger"))
+        assert tiny_book.runs == before
+    finally:
+        chapters.write_text(old, encoding="utf-8")
+        (tiny_book.root / "book/late.md").unlink()
+
+
 def test_fingerprint_follows_content_only(tmp_path, monkeypatch):
     source = tmp_path / "lib" / "a.py"
     source.parent.mkdir()
