@@ -438,12 +438,12 @@ def gradient_lipschitz_bound(problem):
 
 
 def hessian_lipschitz_bound(problem, radius=math.inf, center=None):
-    r"""Bound the Lipschitz constant of the Hessian of a two-layer regression without unit.
+    r"""Bound the Lipschitz constant of the Hessian of a two-layer regression.
 
     Parameters
     ----------
     problem : Problem
-        Made by `two_layer_regression` with the unit "identity".
+        Made by `two_layer_regression` with the unit "identity" or "softplus".
     radius : float
         Bound the constant in the ball of this radius only, positive. Default: everywhere.
     center : array_like, shape (d,), optional
@@ -452,11 +452,14 @@ def hessian_lipschitz_bound(problem, radius=math.inf, center=None):
     Returns
     -------
     float
-        :math:`M=\|A_1\|^3(\frac{3\sqrt2}8\|A_2\|^2+\frac{5\sqrt2}4\sup\|\bar q\|_\infty)`, with
-        :math:`\bar q` of `lib.problems.two_layer.Layers`. The supremum is replaced by
-        :math:`\max_{i,k}\|A_2(e_i-e_k)\|` (the largest distance of two columns) times a bound of
-        the norm of the residual: :math:`\max_k\|A_2e_k\|+\|b\|` everywhere, and in the ball, if
-        that is less, its norm at the center plus :math:`\frac12\|A_2\|\|A_1\|` times the radius.
+        :math:`M=\|A_1\|^3(\frac{3\sqrt2}8s_2\|A_2\|^2+\frac18s_3\|A_2\|^3
+        +\frac{5\sqrt2}4\sup\|\bar q\|_\infty)`, with :math:`\bar q` of
+        `lib.problems.two_layer.Layers` and bounds :math:`s_2,s_3` of the second and third
+        derivative of :math:`\frac12(\phi(z)-b_j)^2`: 1 and 0 for the identity. The supremum is
+        replaced by :math:`\max_{i,k}\|A_2(e_i-e_k)\|` (the largest distance of two columns) times
+        a bound of the norm of the residual: that of `uniform_weight_bound` everywhere, and in the
+        ball, if that is less, its norm at the center plus :math:`\frac12\|A_2\|\|A_1\|` times the
+        radius.
 
     Raises
     ------
@@ -473,13 +476,16 @@ def hessian_lipschitz_bound(problem, radius=math.inf, center=None):
     Notes
     -----
     We derive it; polynomial in the norms, no exponentials. The true constant is far smaller (0.101
-    in the example with :math:`w^2=0.1`). Used in no chapter's code; "Local means local" derives
-    it, with a term for softplus.
+    in the example with :math:`w^2=0.1`). For softplus :math:`s_2` is the bound of
+    `gradient_lipschitz_bound`, and
+    :math:`s_3=0.526\,\beta+\frac{\beta^2}{6\sqrt3}\max_j|b_j-\frac{\log2}\beta|`. Used in
+    "Local means local".
     """
     data = _data(problem)
-    if data.unit != "identity":
+    if data.unit not in ("identity", "softplus"):
         raise ValueError(
-            f"problem must have the unit 'identity', for which the bound is; got {data.unit!r}"
+            "problem must have the unit 'identity' or 'softplus', for which the bound is; got "
+            f"{data.unit!r}"
         )
     if np.ndim(radius) > 0 or radius != math.inf:
         radius = check.positive(radius, "radius")
@@ -489,7 +495,9 @@ def hessian_lipschitz_bound(problem, radius=math.inf, center=None):
     if first * second > 0.0:
         nearby += 0.5 * first * second * radius
     largest = _diameter(data.A2) * min(nearby, _largest_residual(data))
-    return float(first**3 * math.sqrt(2.0) * (0.375 * second**2 + 1.25 * largest))
+    bend = max(map(abs, _bends(data)))
+    terms = math.sqrt(2.0) * (0.375 * bend * second**2 + 1.25 * largest)
+    return float(first**3 * (terms + 0.125 * _third_derivative(data) * second**3))
 
 
 def family_lipschitz_bound(n, R):
@@ -718,6 +726,18 @@ def _bends(data):
     """Return bounds of phi'^2 + c phi'' over all outputs, below and above."""
     ranges = [_bend_range(data.unit, target, data.beta) for target in data.b.tolist()]
     return min(low for low, _ in ranges), max(high for _, high in ranges)
+
+
+def _third_derivative(data):
+    """Return a bound of the third derivative of (phi(z) - b)^2 / 2 over z and all outputs."""
+    if data.unit == "identity":
+        return 0.0
+    # With s the slope at z it is 3 beta s^2 (1 - s) + c beta^2 s (1 - s) (1 - 2 s), and c is at
+    # most |z| away from its value at 0, where phi = log(2) / beta. With t = beta z, s times
+    # (1 - s) (3 s + |t| |1 - 2 s|) is at most 0.526; s (1 - s) (1 - 2 s) is largest at
+    # s = (3 - sqrt 3) / 6.
+    at_kink = np.abs(data.b - math.log(2.0) / data.beta).max()
+    return 0.526 * data.beta + data.beta**2 / (6.0 * math.sqrt(3.0)) * at_kink
 
 
 def _bend_range(unit, target, beta):

@@ -345,6 +345,25 @@ def test_lipschitz_bound_of_a_small_ball():
     assert hessian_lipschitz_bound(problem) == pytest.approx(wanted, rel=1e-10)
 
 
+@pytest.mark.parametrize("target", [-2.0, 0.0, 0.5, 3.0])
+@pytest.mark.parametrize("beta", [0.5, 5.0, 50.0])
+def test_lipschitz_bound_covers_softplus(beta, target):
+    """The third derivative of one output's share of the loss, by differences."""
+    A2 = np.array([[1.5, -1.0]])
+    problem = two_layer_regression([[1.0], [-1.0]], A2, [target], 0.3, "softplus", beta)
+    z = np.linspace(-1.0, 1.5, 200_001)
+    height, slope, bend = output_unit(z, "softplus", beta)
+    second = slope**2 + (height - target) * bend
+    third = np.abs(np.diff(second)).max() / (z[1] - z[0])
+    first, other = np.linalg.norm([1.0, -1.0]), np.linalg.norm(A2)
+    found = hessian_lipschitz_bound(problem)
+    least = first**3 * (3 * 2**0.5 / 8 * np.abs(second).max() * other**2 + third * other**3 / 8)
+    assert least < found
+    assert measured_lipschitz(problem, 3.0) < found
+    if beta == 50.0:  # the term in beta^2 has the right order
+        assert found < 5 * least
+
+
 def test_constant_in_the_fourth_cumulant():
     # |k4(w, q, v, v)| <= c |qbar| |w| |v|^2 with c = sqrt(2)/2 + sqrt(2)/4 + sqrt(2)/2 = 1.77; two
     # equal atoms reach sqrt(2)/2.
