@@ -55,6 +55,17 @@ COLORS = {
     "count": "#3E8E41",
     "hadamard": "#386FA4",
     "fixed": "#A0522D",
+    # stochastic methods of part 5; "sgd" and "adam" stand above
+    "momentum_sgd": "#1D4E89",
+    "nesterov_sgd": "#3A7D7B",
+    "adagrad": "#9A6A00",
+    "rmsprop": "#C4472E",
+    "adamax": "#A4308A",
+    "amsgrad": "#5F7A1F",
+    "nadam": "#8B1E3F",
+    # neurons
+    "alive": "#138A36",
+    "dead": "#757575",
     # kinds of critical points
     "minimizer": "#00875F",
     "saddle": "#D55E00",

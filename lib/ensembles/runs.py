@@ -31,7 +31,8 @@ from lib.problems import Problem
 
 gradient = Slot("gradient")
 
-CHUNK = 32_768
+CHUNK = 32_768  # runs of gradient descent that one thread makes at a time
+RUNS = 256  # of any other method, whose steps are long
 WIDTH = 32
 
 
@@ -227,7 +228,8 @@ def run_many(
     max_evaluations : int, optional
         Largest number of oracle calls a run, as for the methods themselves.
     progress : bool
-        Show a progress bar (tqdm), which moves when a chunk of 32768 runs is done.
+        Show a progress bar (tqdm), which moves when a chunk of runs is done: 32768 of gradient
+        descent, 256 of any other method.
     **options
         Options of that optimizer. Where it takes a `seed`, run number i of `starts` draws from a
         stream of its own, so that the result does not depend on how the runs are shared out.
@@ -289,7 +291,7 @@ def run_many(
     else:
         work = partial(_drive_chunk, problem, method, options, last, budget, tol, radius)
         numbered = np.column_stack([starts, np.arange(len(starts))])
-        x, counts, codes = map_chunks(work, numbered, executor, bar)
+        x, counts, codes = map_chunks(work, numbered, executor, bar, RUNS)
         n_iter = counts[:, STEPS].copy()
         evaluations = counts[:, N_VALUE : N_HVP + 1].copy()
         evaluations[:, :2] -= counts[:, SEEN_VALUE : SEEN_GRADIENT + 1]
@@ -375,9 +377,10 @@ def basins(
     return Basins(labels, runs.n_iter, _occurrences(labels))
 
 
-def map_chunks(work, starts, executor, progress=False):
+def map_chunks(work, starts, executor, progress=False, size=None):
     """Apply `work` to chunks of fixed size and join what it returns, in order."""
-    chunks = [starts[i : i + CHUNK] for i in range(0, len(starts), CHUNK)]
+    size = CHUNK if size is None else size
+    chunks = [starts[i : i + size] for i in range(0, len(starts), size)]
     if executor is not None and not hasattr(executor, "map"):
         raise TypeError(f"executor must have a map method; got {type(executor).__name__}")
     with ExitStack() as stack:

@@ -15,7 +15,7 @@ from lib.ensembles import (
     run_many,
     uniform_starts,
 )
-from lib.ensembles.runs import CHUNK, WIDTH
+from lib.ensembles.runs import CHUNK, RUNS, WIDTH
 from lib.optimizers import gradient_descent
 
 WELL = problems.double_well(0.3)
@@ -125,6 +125,17 @@ def test_chunks_do_not_show():
     whole = run_many(WELL, starts, 0.3, max_iter=40)
     part = run_many(WELL, starts[CHUNK - 20 :], 0.3, max_iter=40)
     np.testing.assert_array_equal(whole.x[CHUNK - 20 :], part.x)
+
+
+def test_chunks_of_a_stochastic_method_do_not_show(monkeypatch):
+    x = np.linspace(-1.0, 1.0, 9)
+    network = problems.relu_network((1, 3, 1), x, np.abs(x))
+    starts = problems.initialize((1, 3, 1), n=2 * RUNS + 5)
+    options = {"method": "adam", "batch_size": 2, "max_iter": 20, "seed": 3}
+    wanted = run_many(network, starts, 0.05, **options)
+    assert_same(wanted, run_many(network, starts, 0.05, executor=LastFirst(), **options))
+    monkeypatch.setattr("lib.ensembles.runs.RUNS", 100)
+    assert_same(wanted, run_many(network, starts, 0.05, **options))
 
 
 def test_tolerance_zero_stops_only_at_a_gradient_of_zero():
