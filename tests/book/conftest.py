@@ -102,11 +102,11 @@ def published(visit, site, vendor_folder):
         opened = visit(site + name, site, vendor_folder, **window)
         assert opened.page.locator("html").get_attribute("data-theme") == theme
         opened.check_maths()
-        opened.check_access()
         if theme == "light":
             opened.check_sliders()
-        for each in sorted(WIDTHS, reverse=width == WIDTHS[0]):
+        for each in sorted(WIDTHS, reverse=width != WIDTHS[0]):
             opened.check_width(each)
+        opened.check_access()
         opened.check_no_problems()
 
     return check

@@ -125,3 +125,20 @@ def test_a_changed_mathjax_would_be_refused(visit, site, vendor_folder, tmp_path
     opened = visit(site + PAGES[2], site, tmp_path)
     assert any("integrity" in problem for problem in opened.problems)
     assert opened.page.locator("mjx-container").count() == 0
+
+
+def test_barriers_are_seen(visit, vendor_folder, tmp_path):
+    """What the checks above rely on: axe reports a nameless button and pale text."""
+    (tmp_path / "page.html").write_text(
+        '<!doctype html><html lang="en"><title>Page</title><main><h1>Page</h1>'
+        '<p style="color: #ccc; background: #fff">Pale <mjx-container>x</mjx-container></p>'
+        "<button></button></main></html>",
+        encoding="utf-8",
+    )
+    folder = tmp_path.as_uri() + "/"
+    opened = visit(folder + "page.html", folder, vendor_folder)
+    opened.check_access()
+    assert [problem.split(": ")[1] for problem in sorted(opened.problems)] == [
+        "button-name",
+        "color-contrast",
+    ]
