@@ -62,7 +62,8 @@ def inactive_neurons(problem, theta, strict=False):
     mini-batch, and under every method that leaves alone what has had only zero gradients this
     remains so. In a deeper layer the derivatives vanish too, but what enters may change as long as
     a layer below learns; `frozen_parameters` tells what can never change. Used in "Dead neurons
-    stay dead".
+    stay dead", "The width law, the depth law and the risk ladder" and "Nine optimizers, one
+    theorem".
     """
     below = np.less if check.flag(strict, "strict") else np.less_equal
     return tuple(below(peak, 0.0) for peak in peak_activations(problem, theta))
@@ -105,7 +106,7 @@ def dead_layers(problem, theta, strict=False):
     all training inputs, so the risk is at least the variance of the targets (the problem's constant
     "target_variance"), and under the methods of `frozen_parameters` nothing up to that layer ever
     moves.
-    Used in "Dead neurons stay dead" and "The width law, the depth law and the risk ladder".
+    Used in "The width law, the depth law and the risk ladder" and "Nine optimizers, one theorem".
     """
     masks = inactive_neurons(problem, theta, strict)
     if not masks:
@@ -227,7 +228,7 @@ def death_probability(interval=(-1.0, 1.0), law="normal", bias="same"):
     For a law of (w, b) that is invariant under rotations the probability is
     :math:`(\pi-\angle)/2\pi` with the angle between (l, 1) and (r, 1); for the uniform law it is an
     area, computed in rational numbers. We derive both. A factor common to w and b changes
-    nothing. Used in "The width law, the depth law and the risk ladder".
+    nothing. Used in "Dead neurons stay dead" and "Nine optimizers, one theorem".
     """
     low, high = _interval(interval)
     check.choice(law, "law", LAWS)
@@ -282,8 +283,8 @@ def death_probability_cube(
     Notes
     -----
     On :math:`[0,1]^d` a neuron whose weights and bias are all negative is dead, so the probability
-    is at least :math:`2^{-(d+1)}`; on :math:`[-1,1]^d` it decays much faster. Used in "The width
-    law, the depth law and the risk ladder".
+    is at least :math:`2^{-(d+1)}`; on :math:`[-1,1]^d` it decays much faster. Used in "Dead
+    neurons stay dead" and "Nine optimizers, one theorem".
     """
     d = check.integer(dimension, "dimension", low=1)
     low, high = _interval((low, high), "low and high")
@@ -329,7 +330,8 @@ def width_law(width, p):
     The neurons are independent. Where one neuron fewer cannot reach the optimal risk, training
     then never comes close to it: the abstract of Do, Hannibal and Jentzen (2024) says that the
     probability of this tends to one at least exponentially quickly in the width of the first
-    hidden layer. Used in "The width law, the depth law and the risk ladder".
+    hidden layer. Used in "The width law, the depth law and the risk ladder" and "Nine optimizers,
+    one theorem".
     """
     n = _counts(width, "width", 0)
     p = check.number(p, "p", low=0.0, high=1.0)
@@ -364,7 +366,7 @@ def smallest_width(p, probability):
 
     Notes
     -----
-    Used in "The width law, the depth law and the risk ladder".
+    Used in "Nine optimizers, one theorem".
     """
     p = check.number(p, "p", low=0.0, high=1.0, open_low=True)
     wanted = check.number(probability, "probability", low=0.0, high=1.0, open_high=True)
@@ -593,7 +595,7 @@ def simulate_depth_law(width, n_layers, inputs=(1.0,), law="he", bias="zero", n=
 
     Notes
     -----
-    Used in "The width law, the depth law and the risk ladder".
+    Used in "The width law, the depth law and the risk ladder" and "Nine optimizers, one theorem".
     """
     width = check.integer(width, "width", low=1)
     n_layers = check.integer(n_layers, "n_layers", low=1)

@@ -256,9 +256,10 @@ def run_many(
 
     Notes
     -----
-    Used in "Strict saddles", "The stable manifold" and "Escape time", and in "Which step is
-    safe", "Escaping without smoothness", "One Hessian-vector product sets the step" and "What it
-    buys, honestly", and in "Local means local".
+    Used in "Strict saddles", "The stable manifold", "Escape time", "Which step is safe",
+    "Escaping without smoothness", "One Hessian-vector product sets the step", "What it buys,
+    honestly", "Local means local" and in all of part 5: "Dead neurons stay dead", "The width law,
+    the depth law and the risk ladder" and "Nine optimizers, one theorem".
     """
     starts = _starts(problem, starts)
     last = check.integer(max_iter, "max_iter", low=0, high=10**9)

@@ -63,7 +63,8 @@ class Schedule:
     Notes
     -----
     Robbins and Monro (1951) ask that the rates sum to infinity and their squares do not:
-    `inverse_time` with a power above 1/2 and at most 1. Used in "Nine optimizers, one theorem".
+    `inverse_time` with a power above 1/2 and at most 1. Used in "The width law, the depth law and
+    the risk ladder" and "Nine optimizers, one theorem".
     """
 
     kind: str

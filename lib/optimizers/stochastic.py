@@ -249,8 +249,8 @@ def momentum_sgd(momentum=0.9, dampening=0.0, nesterov=False, convention="pytorc
     PyTorch adds up: :math:`m\leftarrow\alpha m+g`, beginning with the first gradient. The theory
     averages: :math:`m\leftarrow\alpha m+(1-\alpha)g`, beginning with zero, so that its learning
     rate is larger by the factor :math:`1/(1-\alpha)`. Both then step by :math:`-\gamma m`. One of
-    the nine methods named by Do, Hannibal and Jentzen (2024). Used in "Nine optimizers, one
-    theorem".
+    the nine methods named by Do, Hannibal and Jentzen (2024). Used in "Dead neurons stay dead"
+    and "Nine optimizers, one theorem".
     """
     return _momentum_rule(momentum, dampening, check.flag(nesterov, "nesterov"), convention)
 
@@ -418,7 +418,7 @@ def adam(betas=(0.9, 0.999), eps=1e-8, convention="pytorch"):
     :math:`m\leftarrow\alpha m+(1-\alpha)g`, :math:`v\leftarrow\beta v+(1-\beta)g^2`, and the n-th
     step is :math:`-\gamma\frac{m/(1-\alpha^n)}{\varepsilon+\sqrt{v/(1-\beta^n)}}`. Both
     conventions agree. One of the nine methods named by Do, Hannibal and Jentzen (2024). Used in
-    "What it buys, honestly" and "Nine optimizers, one theorem".
+    "What it buys, honestly", "Dead neurons stay dead" and "Nine optimizers, one theorem".
     """
     return Rule(_updates.adam, (*_betas(betas), check.number(eps, "eps", low=0.0), 0.0), rows=2)
 

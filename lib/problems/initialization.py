@@ -84,8 +84,8 @@ def initialize(widths, n=1, law="normal", bias="same", seed=0, skip="none", mirr
     -----
     With "same" the pair of a first-layer weight and bias is the law of
     `lib.ensembles.death_probability` up to a factor common to both, which changes no sign: its
-    "normal" for the normal laws and its "uniform" for the others. Used in part 5, from "Dead
-    neurons stay dead" on.
+    "normal" for the normal laws and its "uniform" for the others. Used in all notebooks of part
+    5.
     """
     options = (widths, n, law, bias, seed, skip, mirrored)
     return np.concatenate(list(parameter_blocks(*options)))

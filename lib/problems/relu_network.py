@@ -387,7 +387,7 @@ class ReluNetwork:
 
     Notes
     -----
-    Used in part 5, from "Dead neurons stay dead" on.
+    Used in all notebooks of part 5.
     """
 
     widths: tuple
@@ -504,8 +504,8 @@ def relu_network(widths, inputs, targets, slope=0.0, skip="none", layer_norm=Fal
     -----
     The setting of Do, Hannibal and Jentzen (2024), whose networks have ReLU and no skip: the
     gradient is what back-propagation gives with ReLU'(0) = 0. The Hessian-vector product is exact
-    wherever no number enters an activation at 0, that is, almost everywhere. Used in part 5, from
-    "Dead neurons stay dead" on.
+    wherever no number enters an activation at 0, that is, almost everywhere. Used in all
+    notebooks of part 5.
     """
     widths = layer_widths(widths, skip)
     inputs = columns(inputs, widths[0], "inputs")
@@ -569,7 +569,7 @@ def pack(layers, shortcut=None):
 
     Notes
     -----
-    Used in "Dead neurons stay dead", to write a network down by hand.
+    Used in "Nine optimizers, one theorem".
     """
     parts = []
     below = None
@@ -625,7 +625,8 @@ def unpack(problem, theta):
 
     Notes
     -----
-    The arrays are copies; `pack` is the way back. Used in "Dead neurons stay dead".
+    The arrays are copies; `pack` is the way back. Used in "Dead neurons stay dead" and "Nine
+    optimizers, one theorem".
     """
     network = of(problem)
     theta = check.point(theta, problem.dimension, "theta")
@@ -670,7 +671,7 @@ def predict(problem, theta, inputs):
 
     Notes
     -----
-    Used in part 5, to draw what a network has learnt.
+    Used in all notebooks of part 5, to draw what a network has learnt.
     """
     return _all_states(problem, theta, inputs, False)[:, -of(problem).widths[-1] :].copy()
 
@@ -710,7 +711,7 @@ def hidden_activations(problem, theta, inputs, before=False):
 
     Notes
     -----
-    Used in "Dead neurons stay dead".
+    Used in "Nine optimizers, one theorem".
     """
     states = _all_states(problem, theta, inputs, check.flag(before, "before"))
     return split_layers(states, of(problem).widths)
