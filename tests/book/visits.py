@@ -81,6 +81,8 @@ class Visit:
         text = self.page.evaluate(PROSE)
         if r"\(" in text or r"\[" in text:
             self.problems.append("raw TeX is left in the text")
+        if ":::" in text or "```" in text:
+            self.problems.append("a box is not closed where it should be")
 
     def check_width(self, width):
         """The page must not be wider than the window."""
