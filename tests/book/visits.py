@@ -99,6 +99,7 @@ class Visit:
     def check_access(self):
         """Axe must find nothing serious."""
         self.page.evaluate(axe_source(self.vendor))
+        self.page.evaluate(THIN_CODE)
         self.page.evaluate(EMPTY_FORMULAS)
         violations = self.page.evaluate(RUN_AXE)["violations"]
         self.page.evaluate(REFILL_FORMULAS)
@@ -135,6 +136,16 @@ class Visit:
         shown = picture.evaluate("x => ({src: x.getAttribute('src'), alt: x.alt})")
         return {**shown, "frame": figure.get_attribute("data-frame")}, wanted
 
+
+# In code, one token of each kind shows whether its colour can be read; the others become plain
+# text, which halves what axe has to look at.
+THIN_CODE = """{
+  const seen = new Set();
+  for (const token of document.querySelectorAll(".highlight pre span[class]")) {
+    if (seen.has(token.className)) token.replaceWith(...token.childNodes);
+    else seen.add(token.className);
+  }
+}"""
 
 # The thousands of elements inside a formula are MathJax's, and hidden from screen readers; axe
 # takes half of its time to walk through them even if they are excluded. Its rule "region" is slow
