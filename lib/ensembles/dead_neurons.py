@@ -328,10 +328,10 @@ def width_law(width, p):
     Notes
     -----
     The neurons are independent. Where one neuron fewer cannot reach the optimal risk, training
-    then never comes close to it: the abstract of Do, Hannibal and Jentzen (2024) says that the
-    probability of this tends to one at least exponentially quickly in the width of the first
-    hidden layer. Used in "The width law, the depth law and the risk ladder" and "Nine optimizers,
-    one theorem".
+    then stays above it, as we derive. The abstract of Do, Hannibal and Jentzen (2024) says that
+    the probability of not converging to a global minimizer tends to one at least exponentially
+    quickly in the width of the first hidden layer. Used in "The width law, the depth law and the
+    risk ladder" and "Nine optimizers, one theorem".
     """
     n = _counts(width, "width", 0)
     p = check.number(p, "p", low=0.0, high=1.0)

@@ -7,7 +7,7 @@ import numpy as np
 
 from lib import _validation as check
 from lib._jit import Slot, lane, stamp
-from lib.ensembles.runs import WIDTH, _starts, map_chunks
+from lib.ensembles.runs import CHUNK, WIDTH, _starts, map_chunks
 
 gradient = Slot("gradient")
 
@@ -93,7 +93,7 @@ def escape_times(
         center=np.zeros(d) if center is None else check.point(center, d, "center"),
         max_iter=check.integer(max_iter, "max_iter", low=0, high=10**9),
     )
-    return map_chunks(work, starts, executor)[0]
+    return map_chunks(work, starts, CHUNK, executor)[0]
 
 
 def _escape_chunk(problem, starts, rate, radius, unit, center, max_iter):

@@ -283,7 +283,7 @@ def run_many(
         end = last if budget is None else min(last, budget - 1)
         rate = made.options[0]
         work = partial(_run_chunk, problem, rate=rate, max_iter=end, tol=tol, radius=radius)
-        x, n_iter, codes = map_chunks(work, starts, executor, bar)
+        x, n_iter, codes = map_chunks(work, starts, CHUNK, executor, bar)
         if end < last:
             codes[codes == MAX_ITER] = BUDGET
         evaluations = np.zeros((len(starts), 3), dtype=np.int64)
@@ -292,7 +292,7 @@ def run_many(
     else:
         work = partial(_drive_chunk, problem, method, options, last, budget, tol, radius)
         numbered = np.column_stack([starts, np.arange(len(starts))])
-        x, counts, codes = map_chunks(work, numbered, executor, bar, RUNS)
+        x, counts, codes = map_chunks(work, numbered, RUNS, executor, bar)
         n_iter = counts[:, STEPS].copy()
         evaluations = counts[:, N_VALUE : N_HVP + 1].copy()
         evaluations[:, :2] -= counts[:, SEEN_VALUE : SEEN_GRADIENT + 1]
@@ -378,9 +378,8 @@ def basins(
     return Basins(labels, runs.n_iter, _occurrences(labels))
 
 
-def map_chunks(work, starts, executor, progress=False, size=None):
-    """Apply `work` to chunks of fixed size and join what it returns, in order."""
-    size = CHUNK if size is None else size
+def map_chunks(work, starts, size, executor, progress=False):
+    """Apply `work` to chunks of `size` starts and join what it returns, in order."""
     chunks = [starts[i : i + size] for i in range(0, len(starts), size)]
     if executor is not None and not hasattr(executor, "map"):
         raise TypeError(f"executor must have a map method; got {type(executor).__name__}")

@@ -502,10 +502,10 @@ def relu_network(widths, inputs, targets, slope=0.0, skip="none", layer_norm=Fal
 
     Notes
     -----
-    The setting of Do, Hannibal and Jentzen (2024), whose networks have ReLU and no skip: the
-    gradient is what back-propagation gives with ReLU'(0) = 0. The Hessian-vector product is exact
-    wherever no number enters an activation at 0, that is, almost everywhere. Used in all
-    notebooks of part 5.
+    Fully connected ReLU networks, without skip and layer norm, are the subject of Do, Hannibal
+    and Jentzen (2024). The gradient is what back-propagation gives with ReLU'(0) = 0. The
+    Hessian-vector product is exact wherever no number enters an activation at 0, that is, almost
+    everywhere. Used in all notebooks of part 5.
     """
     widths = layer_widths(widths, skip)
     inputs = columns(inputs, widths[0], "inputs")

@@ -127,18 +127,27 @@ def test_a_changed_mathjax_would_be_refused(visit, site, vendor_folder, tmp_path
     assert opened.page.locator("mjx-container").count() == 0
 
 
+CODE = """<div class="highlight" style="{}">
+<pre><span class="k" style="color: {}">if</span></pre></div>"""
+
+
 def test_barriers_are_seen(visit, vendor_folder, tmp_path):
-    """What the checks above rely on: axe reports a nameless button and pale text."""
+    """What the checks above rely on: axe reports a nameless button and pale text, also in code."""
     (tmp_path / "page.html").write_text(
         '<!doctype html><html lang="en"><title>Page</title><main><h1>Page</h1>'
         '<p style="color: #ccc; background: #fff">Pale <mjx-container>x</mjx-container></p>'
-        "<button></button></main></html>",
+        "<button></button>"
+        + CODE.format("display: none", "#333")
+        + CODE.format("background: #fff", "#333")
+        + CODE.format("background: #444", "#333")
+        + "</main></html>",
         encoding="utf-8",
     )
     folder = tmp_path.as_uri() + "/"
     opened = visit(folder + "page.html", folder, vendor_folder)
     opened.check_access()
-    assert [problem.split(": ")[1] for problem in sorted(opened.problems)] == [
-        "button-name",
-        "color-contrast",
-    ]
+    button, contrast = sorted(opened.problems)
+    assert "button-name" in button
+    assert "color-contrast" in contrast and "Pale" in contrast
+    # Of the code, alike but for its ground: not what is hidden, not what can be read.
+    assert contrast.count("<span") == 1

@@ -137,14 +137,27 @@ class Visit:
         return {**shown, "frame": figure.get_attribute("data-frame")}, wanted
 
 
-# In code, one token of each kind shows whether its colour can be read; the others become plain
-# text, which halves what axe has to look at.
+# In code that is shown, one token of each look (its own colours, and the grounds of all that it
+# stands on) tells whether it can be read. The others become plain text, which halves what axe has
+# to look at; so do those that are folded away, which axe does not look at.
 THIN_CODE = """{
-  const seen = new Set();
+  const grounds = new Map([[null, ""]]);
+  const ground = e => {
+    if (!grounds.has(e)) {
+      const {backgroundColor, opacity} = getComputedStyle(e);
+      grounds.set(e, [backgroundColor, opacity, ground(e.parentElement)].join(" "));
+    }
+    return grounds.get(e);
+  };
+  const looks = new Map();
   for (const token of document.querySelectorAll(".highlight pre span[class]")) {
-    if (seen.has(token.className)) token.replaceWith(...token.childNodes);
-    else seen.add(token.className);
+    const {color, fontSize, fontWeight} = getComputedStyle(token);
+    const look = token.checkVisibility() && [color, fontSize, fontWeight, ground(token)].join(" ");
+    if (!looks.has(look)) looks.set(look, []);
+    looks.get(look).push(token);
   }
+  for (const [look, tokens] of looks)
+    for (const token of look ? tokens.slice(1) : tokens) token.replaceWith(...token.childNodes);
 }"""
 
 # The thousands of elements inside a formula are MathJax's, and hidden from screen readers; axe
