@@ -11,7 +11,7 @@ SPEC   := requirements.txt requirements.lock pyproject.toml
 PYTHON ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help book offline open test lint format run-notebooks lock clean
+.PHONY: help book offline open test lint format run-notebooks benchmarks lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ format: $(VENV)/.test-installed  ## strip and normalise the notebooks for git
 
 run-notebooks: $(VENV)/.test-installed  ## run the notebooks in place, then strip them
 	@$(PY) book/_tools/format_notebooks.py --execute
+
+benchmarks: $(VENV)/.book-installed  ## time lib beside its peers, write benchmarks/results.json
+	@$(PY) benchmarks/run.py
 
 lock:  ## resolve requirements.lock anew with every suitable Python on this machine
 	@python="$(PYTHON)"; $(find_python); "$$python" book/_tools/lock.py

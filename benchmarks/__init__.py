@@ -1,0 +1,1 @@
+"""Speed of `lib` beside NumPy, JAX, PyTorch and SciPy; see README.md."""
