@@ -23,6 +23,8 @@ the processor's elementary functions do.
 import cmath
 import hashlib
 import math
+import pickle
+import threading
 import types
 import warnings
 from pathlib import Path
@@ -31,6 +33,7 @@ import numpy as np
 
 try:
     import numba
+    from numba.core.caching import FunctionCache, IndexDataCacheFile
     from numba.core.dispatcher import Dispatcher
     from numba.np.ufunc.dufunc import DUFunc as Vectorized
 except ImportError:
@@ -48,6 +51,7 @@ JIT = HAVE_NUMBA and not numba.config.DISABLE_JIT
 
 OPTIONS = {"error_model": "numpy", "nogil": True}
 INLINED = {**OPTIONS, "forceinline": True}
+FUSED = {**OPTIONS, "fastmath": {"contract"}}  # a * b + c rounded once; NaN and zero as always
 
 # Modules whose contents change only with their version.
 STABLE_MODULES = ("builtins", "cmath", "math", "numba", "numpy", "operator", "scipy")
@@ -56,6 +60,8 @@ STABLE_MODULES = ("builtins", "cmath", "math", "numba", "numpy", "operator", "sc
 _OWN_SOURCE = hashlib.sha256(Path(__file__).read_bytes()).digest()
 
 _stamped = {}
+_fused = {}
+_making = threading.RLock()  # one thread at a time looks a kernel up or makes it
 
 
 class Slot:
@@ -85,7 +91,7 @@ def inlined(function):
     return _compile(function, INLINED)
 
 
-def stamp(template, inline=False, **bound):
+def stamp(template, inline=False, fuse=False, **bound):
     """Return `template` compiled with kernels bound to its slots.
 
     Parameters
@@ -94,6 +100,8 @@ def stamp(template, inline=False, **bound):
         Plain Python function whose globals include `Slot` objects.
     inline : bool
         Whether the kernel becomes part of its caller, as with `inlined`.
+    fuse : bool
+        Whether its own arithmetic may be fused, as with `fused`.
     **bound : kernel
         What to put in each slot. If one of them is a plain Python function, the copy is one too.
 
@@ -104,10 +112,37 @@ def stamp(template, inline=False, **bound):
     """
     if not all(map(is_kernel, bound.values())):
         return _copy(template, PLAIN | bound)
-    key = (template, inline, tuple(sorted(bound.items(), key=lambda item: item[0])))
-    if key not in _stamped:
-        _stamped[key] = _compile(_copy(template, bound), INLINED if inline else OPTIONS)
-    return _stamped[key]
+    key = (template, inline, fuse, tuple(sorted(bound.items(), key=lambda item: item[0])))
+    with _making:
+        if key not in _stamped:
+            options = FUSED if fuse else INLINED if inline else OPTIONS
+            _stamped[key] = _compile(_copy(template, bound), options)
+        return _stamped[key]
+
+
+def fused(kernel):
+    """Return `kernel` compiled for speed: the same formulas, rounded differently.
+
+    A product and a sum become one instruction, in the kernel and in those it calls, and its sines
+    and cosines are polynomials that many lanes compute at once. These return NaN for arguments
+    beyond `FAR`, so that a caller who looks for NaN can turn to the exact kernel there. Plain
+    Python functions stay as they are.
+    """
+    if not (JIT and isinstance(kernel, Dispatcher)):
+        return kernel
+    with _making:
+        if kernel not in _fused:
+            _fused[kernel] = kernel  # what a recursive function finds
+            function = kernel.py_func
+            scope = function.__globals__
+            used = _names(function.__code__) & scope.keys()
+            inside = {name: _fused_version(scope[name]) for name in used}
+            _fused[kernel] = _compile(_copy(function, inside), FUSED)
+        return _fused[kernel]
+
+
+def _fused_version(thing):
+    return _lane_sin if thing is sin else _lane_cos if thing is cos else fused(thing)
 
 
 def _copy(template, bound):
@@ -136,19 +171,70 @@ def python_function(function):
     return function.py_func if JIT and isinstance(function, Dispatcher) else function
 
 
+if JIT:
+
+    class _CacheFile(IndexDataCacheFile):
+        """Numba's files with a checksum each: what is damaged or cut off counts as missing."""
+
+        def _dump(self, thing):
+            data = super()._dump(thing)
+            return hashlib.sha256(data).digest() + data
+
+        def _load_data(self, name):
+            return pickle.loads(_intact(Path(self._data_path(name)).read_bytes()))
+
+        def _load_index(self):
+            version = pickle.dumps(self._version, protocol=-1)
+            try:
+                whole = Path(self._index_path).read_bytes()
+                stamp, entries = pickle.loads(_intact(whole.removeprefix(version)))
+            except OSError:
+                return {}
+            return entries if whole.startswith(version) and stamp == self._source_stamp else {}
+
+    class _Cache(FunctionCache):
+        """Numba's disk cache, which here may be damaged or full: kernels are then compiled anew."""
+
+        def __init__(self, function):
+            super().__init__(function)
+            impl = self._impl
+            stamp = impl.locator.get_source_stamp()
+            self._cache_file = _CacheFile(self._cache_path, impl.filename_base, stamp)
+
+        def save_overload(self, signature, data):
+            try:
+                super().save_overload(signature, data)
+            except OSError as error:
+                warnings.warn(
+                    f"compiled kernels cannot be kept in {self._cache_path} ({error.strerror}): "
+                    "every process compiles them again",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
+
+
+def _intact(data):
+    """Return what follows the checksum, or raise OSError if it is not what was written."""
+    if hashlib.sha256(data[32:]).digest() != data[:32]:
+        raise OSError("the file is damaged")
+    return data[32:]
+
+
 def _compile(function, options):
     mark = fingerprint(function)
     if not JIT:
         return function
     if mark is None:
         return numba.njit(**options)(function)
-    function.__qualname__ = f"{function.__qualname__}__{mark}"
+    how = "".join(f"_{key}" for key in options if key not in OPTIONS)
+    function.__qualname__ = f"{function.__qualname__}_{how}_{mark}"
+    dispatcher = numba.njit(**options)(function)
     try:
-        return numba.njit(cache=True, **options)(function)
+        dispatcher._cache = _Cache(function)  # what cache=True does, with numba's own class
     except RuntimeError as error:
         if "no locator" not in str(error):
             raise
-        return numba.njit(**options)(function)
+    return dispatcher
 
 
 def fingerprint(function):
@@ -269,10 +355,21 @@ def _bare(array):
     return array
 
 
+def _column(block, first, step, length):
+    """Return `length` entries of a vector, each `step` after the last one."""
+    return block[first : first + step * (length - 1) + 1 : step]
+
+
+def _tile(length):
+    """Return a vector of numbers to work with."""
+    return np.empty(length)
+
+
 # What templates that run as plain Python use for the views below.
-PLAIN = {"lane": _lane, "row": _row, "bare": _bare}
+PLAIN = {"lane": _lane, "row": _row, "bare": _bare, "column": _column, "tile": _tile}
 
 if JIT:
+    from llvmlite import ir
     from numba.core import cgutils
     from numba.core import types as numba_types
     from numba.extending import intrinsic, overload
@@ -345,8 +442,58 @@ if JIT:
             return view._getvalue()
 
         return line(block, numba_types.intp), build
+
+    @intrinsic
+    def column(typing_context, block, first, step, length):
+        """Return `length` entries of a contiguous vector, each `step` after the last one, bare."""
+        line = numba_types.Array(block.dtype, 1, "A")
+
+        def build(context, builder, signature, arguments):
+            whole = context.make_array(signature.args[0])(context, builder, arguments[0])
+            view = context.make_array(line)(context, builder)
+            populate_array(
+                view,
+                data=builder.gep(whole.data, [arguments[1]]),
+                shape=[arguments[3]],
+                strides=[builder.mul(arguments[2], whole.itemsize)],
+                itemsize=whole.itemsize,
+                meminfo=None,
+            )
+            return view._getvalue()
+
+        whole = numba_types.intp
+        return line(block, whole, whole, whole), build
+
+    @intrinsic
+    def tile(typing_context, length):
+        """Return a vector of float64 on the stack; its length must be a constant.
+
+        Nothing else can point into it, so the compiler may keep it in registers. It lives as long
+        as the kernel that asked for it, and must not be returned.
+        """
+        if not isinstance(length, numba_types.IntegerLiteral):
+            return None
+        vector = numba_types.Array(numba_types.float64, 1, "C")
+        size = length.literal_value
+
+        def build(context, builder, signature, arguments):
+            with builder.goto_entry_block():
+                numbers = builder.alloca(ir.ArrayType(ir.DoubleType(), size))
+            numbers.align = 64
+            view = context.make_array(vector)(context, builder)
+            populate_array(
+                view,
+                data=builder.bitcast(numbers, ir.DoubleType().as_pointer()),
+                shape=[context.get_constant(numba_types.intp, size)],
+                strides=[context.get_constant(numba_types.intp, 8)],
+                itemsize=context.get_constant(numba_types.intp, 8),
+                meminfo=None,
+            )
+            return view._getvalue()
+
+        return vector(length), build
 else:
-    lane, row, bare = _lane, _row, _bare
+    lane, row, bare, column, tile = _lane, _row, _bare, _column, _tile
 
 
 def _elementary(name, for_complex):
@@ -387,6 +534,51 @@ tanh = _elementary("tanh", cmath.tanh)
 sqrt = _elementary("sqrt", cmath.sqrt)
 
 
+# Pi as a sum of three numbers, the first two with so few digits that small multiples are exact.
+PI = tuple(map(float.fromhex, ("0x1.921fb544p+1", "0x1.0b4611a6p-33", "0x1.3198a2e037073p-68")))
+ROUNDING = 1.5 * 2.0**52  # added and taken away again, it rounds to a whole number
+FAR = 1e5  # the largest argument of the sines and cosines of fused kernels
+SERIES = tuple(1.0 / math.factorial(k) for k in range(22))
+
+
+def _lane_sine(z, half):
+    """Return sin(z), or cos(z) where `half` is 0.5, to within three units in the last place.
+
+    No branch and no table, so that the compiler can work on many lanes at once: the nearest
+    multiple of pi (for the cosine, the nearest odd multiple of pi / 2) is taken off in three
+    parts, and Taylor's series does the rest.
+    """
+    turns = (z * (1.0 / math.pi) - half + ROUNDING) - ROUNDING
+    odd = turns - 2.0 * ((turns * 0.5 + ROUNDING) - ROUNDING)
+    shift = turns + half
+    r = z - shift * PI[0]
+    r -= shift * PI[1]
+    r -= shift * PI[2]
+    s = r * r
+    series = SERIES[19] - s * SERIES[21]
+    series = SERIES[15] - s * (SERIES[17] - s * series)
+    series = SERIES[11] - s * (SERIES[13] - s * series)
+    series = SERIES[7] - s * (SERIES[9] - s * series)
+    series = SERIES[3] - s * (SERIES[5] - s * series)
+    sign = (1.0 - 4.0 * half) * (1.0 - 2.0 * odd * odd)
+    return sign * (r - r * s * series) if abs(z) <= FAR else math.nan
+
+
+_lane_sine = _compile(_lane_sine, FUSED)
+
+
+def _lane_sin(z):
+    return _lane_sine(z, 0.0)
+
+
+def _lane_cos(z):
+    return _lane_sine(z, 0.5)
+
+
+_lane_sin = _compile(_lane_sin, FUSED)
+_lane_cos = _compile(_lane_cos, FUSED)
+
+
 @kernel
 def absolute(z):
     """Return z or -z, whichever has a real part that is not negative."""
@@ -415,7 +607,6 @@ def dot(a, x):
 
 
 if JIT:
-    from llvmlite import ir
 
     @intrinsic
     def _packed_dot(typing_context, a, x):
@@ -463,6 +654,32 @@ if JIT:
             for v in (a, x)
         )
         return (lambda a, x: _packed_dot(a, x)) if packed else dot
+
+
+def contiguous(vector):
+    """Return `vector`, or a contiguous copy of it where it is strided."""
+    return np.ascontiguousarray(vector)
+
+
+def write_back(own, vector):
+    """Bring what was written into ``own = contiguous(vector)`` to `vector`."""
+    if own is not vector:
+        vector[:] = own
+
+
+if JIT:
+
+    @overload(contiguous)
+    def _contiguous(vector):
+        return (lambda vector: vector) if vector.layout == "C" else (lambda vector: vector.copy())
+
+    @overload(write_back)
+    def _write_back(own, vector):
+        def copy(own, vector):
+            for i in range(vector.size):
+                vector[i] = own[i]
+
+        return (lambda own, vector: None) if vector.layout == "C" else copy
 
 
 def clear_cache():

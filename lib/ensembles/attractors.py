@@ -1,19 +1,25 @@
 """What gradient descent does in the long run when the learning rate is too large to converge."""
 
 import math
+from functools import partial
 
 import numpy as np
 
 from lib import _validation as check
 from lib._jit import Slot, stamp
+from lib.ensembles._chunks import map_chunks, pieces
 from lib.optimizers._steps import inside
 from lib.problems import Problem
 
 gradient = Slot("gradient")
 hvp = Slot("hvp")
 
+RATES = 64  # orbits that one thread follows at a time
 
-def orbit_tail(problem, x0, learning_rates, burn_in=1000, keep=100, divergence_radius=1e8):
+
+def orbit_tail(
+    problem, x0, learning_rates, burn_in=1000, keep=100, divergence_radius=1e8, executor=None
+):
     """Follow gradient descent at many learning rates and keep the last iterates of each.
 
     Parameters
@@ -30,6 +36,8 @@ def orbit_tail(problem, x0, learning_rates, burn_in=1000, keep=100, divergence_r
         Iterates to keep after that, at least 1.
     divergence_radius : float
         Where an entry exceeds this, the rest of that row is NaN.
+    executor : object with a ``submit`` or ``map`` method, optional
+        As for `run_many`.
 
     Returns
     -------
@@ -62,11 +70,10 @@ def orbit_tail(problem, x0, learning_rates, burn_in=1000, keep=100, divergence_r
         raise ValueError("learning_rates must all be positive")
     steps = check.integer(burn_in, "burn_in", low=0, high=10**9)
     radius = check.positive(divergence_radius, "divergence_radius")
-    tail = np.full((rates.size, check.integer(keep, "keep", low=1), problem.dimension), np.nan)
-    stamp(_tail, gradient=problem.gradient_kernel)(
-        start, problem.parameters, rates, steps, radius, tail
-    )
-    return tail
+    keep = check.size(keep, "keep", each=rates.size * problem.dimension)
+    work = partial(_tail_chunk, problem, start, burn_in=steps, keep=keep, radius=radius)
+    chunks = (rates[first:stop] for first, stop in pieces(rates.size, RATES))
+    return map_chunks(work, chunks, rates.size, executor)[0]
 
 
 def lyapunov_exponent(problem, x0, learning_rate, n_iter=100_000, burn_in=1000, seed=0):
@@ -126,6 +133,13 @@ def lyapunov_exponent(problem, x0, learning_rate, n_iter=100_000, burn_in=1000, 
             check.integer(burn_in, "burn_in", low=0, high=10**9),
         )
     )
+
+
+def _tail_chunk(problem, x0, rates, burn_in, keep, radius):
+    tail = np.full((rates.size, keep, problem.dimension), np.nan)
+    run = stamp(_tail, gradient=problem.gradient_kernel)
+    run(x0, problem.parameters, rates, burn_in, radius, tail)
+    return (tail,)
 
 
 def _tail(x0, p, rates, burn_in, radius, tail):

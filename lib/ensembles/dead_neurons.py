@@ -2,24 +2,39 @@
 
 import math
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 
 from lib import _validation as check
+from lib.ensembles._chunks import count_chunks, map_chunks, pieces
 from lib.ensembles.intervals import proportion_interval
 from lib.problems.initialization import bias_law, parameter_blocks
-from lib.problems.relu_network import columns, layer_slices, of, peak_activations
+from lib.problems.relu_network import (
+    columns,
+    layer_slices,
+    of,
+    parameter_count,
+    peak_activations,
+)
 
 LAWS = ("normal", "uniform")
+LONGEST = 1e300  # the largest end of an interval of inputs
+LARGEST_INPUT = 1e100  # of a simulation: what comes out of its layers is finite
+DEEPEST = 9_000  # most hidden layers in a simulation
+WIDEST_DEEP = 10_000  # and their largest width
 
 # Numbers of a layer that are worked on at a time.
 BLOCK = 2**20
+
+NETWORKS = 4096  # given networks that one thread looks at
+DRAWN = 2**26  # random numbers that one thread draws: the networks of a chunk, in about a second
 
 
 # --- in a given network ---------------------------------------------------------------------
 
 
-def inactive_neurons(problem, theta, strict=False):
+def inactive_neurons(problem, theta, strict=False, executor=None):
     r"""Find the hidden neurons that are inactive on all training inputs.
 
     A neuron is inactive where the number :math:`w\cdot h+b` that enters its activation (after a
@@ -33,6 +48,8 @@ def inactive_neurons(problem, theta, strict=False):
         The parameters of one network or of many.
     strict : bool
         Whether that number must be below 0, which stays true under small changes.
+    executor : object with a ``submit`` or ``map`` method, optional
+        As for `run_many`.
 
     Returns
     -------
@@ -65,11 +82,11 @@ def inactive_neurons(problem, theta, strict=False):
     stay dead", "The width law, the depth law and the risk ladder" and "Nine optimizers, one
     theorem".
     """
-    below = np.less if check.flag(strict, "strict") else np.less_equal
-    return tuple(below(peak, 0.0) for peak in peak_activations(problem, theta))
+    check.flag(strict, "strict")
+    return _by_chunks(partial(_inactive, problem, strict=strict), problem, theta, executor)
 
 
-def dead_layers(problem, theta, strict=False):
+def dead_layers(problem, theta, strict=False, executor=None):
     """Find the hidden layers of which no neuron is active on any training input.
 
     Parameters
@@ -80,6 +97,8 @@ def dead_layers(problem, theta, strict=False):
         The parameters of one network or of many.
     strict : bool
         As for `inactive_neurons`.
+    executor : object with a ``submit`` or ``map`` method, optional
+        As for `run_many`.
 
     Returns
     -------
@@ -106,15 +125,16 @@ def dead_layers(problem, theta, strict=False):
     all training inputs, so the risk is at least the variance of the targets (the problem's constant
     "target_variance"), and under the methods of `frozen_parameters` nothing up to that layer ever
     moves.
-    Used in "The width law, the depth law and the risk ladder" and "Nine optimizers, one theorem".
+    Used in "The width law, the depth law and the risk ladder", "Nine optimizers, one theorem"
+    and "When one machine is not enough".
     """
-    masks = inactive_neurons(problem, theta, strict)
+    masks = inactive_neurons(problem, theta, strict, executor)
     if not masks:
         raise ValueError("problem must have a hidden layer; this network has none")
     return np.stack([mask.all(axis=-1) for mask in masks], axis=-1)
 
 
-def frozen_parameters(problem, theta):
+def frozen_parameters(problem, theta, executor=None):
     r"""Find the parameters that training from here never moves, because neurons are dead.
 
     Parameters
@@ -123,6 +143,8 @@ def frozen_parameters(problem, theta):
         Made by `lib.problems.relu_network`.
     theta : array_like, shape (d,) or (n, d)
         The parameters of one network or of many, before training.
+    executor : object with a ``submit`` or ``map`` method, optional
+        As for `run_many`.
 
     Returns
     -------
@@ -160,11 +182,34 @@ def frozen_parameters(problem, theta):
     because those learn through the skip. With a `slope` above 0 or a layer norm nothing is frozen.
     Used in "Dead neurons stay dead" and "Nine optimizers, one theorem".
     """
-    masks = inactive_neurons(problem, theta)
+    (frozen,) = _by_chunks(partial(_frozen, problem), problem, theta, executor)
+    return frozen
+
+
+def _by_chunks(work, problem, theta, executor):
+    """Return the arrays that `work` makes of the rows of `theta`, or of the one network in it."""
+    hidden = of(problem).widths[1:-1]
+    given = check.floats(theta, "theta")
+    if given.ndim == 1:
+        return work(check.point(given, problem.dimension, "theta"))
+    thetas = check.points(given, problem.dimension, "theta")
+    if not hidden:
+        return work(thetas)
+    chunks = (thetas[first:stop] for first, stop in pieces(len(thetas), NETWORKS))
+    return map_chunks(work, chunks, len(thetas), executor)
+
+
+def _inactive(problem, theta, strict):
+    below = np.less if strict else np.less_equal
+    return tuple(below(peak, 0.0) for peak in peak_activations(problem, theta))
+
+
+def _frozen(problem, theta):
+    masks = _inactive(problem, theta, strict=False)
     network = of(problem)
     frozen = np.zeros((*np.shape(theta)[:-1], problem.dimension), dtype=bool)
     if not masks or network.slope > 0.0 or network.layer_norm:
-        return frozen
+        return (frozen,)
     dead = np.stack([mask.all(axis=-1) for mask in masks], axis=-1)
     if network.skip == "residual":
         base = np.logical_and.accumulate(dead, axis=-1).sum(axis=-1)
@@ -181,7 +226,7 @@ def frozen_parameters(problem, theta):
         frozen[..., weights] = both.reshape(*frozen.shape[:-1], -1)
         frozen[..., biases] = incoming
         outgoing = incoming
-    return frozen
+    return (frozen,)
 
 
 # --- the probability that a neuron is dead --------------------------------------------------
@@ -244,7 +289,7 @@ def death_probability(interval=(-1.0, 1.0), law="normal", bias="same"):
 
 
 def death_probability_cube(
-    dimension, low=-1.0, high=1.0, law="normal", bias="same", n=100_000, seed=0
+    dimension, low=-1.0, high=1.0, law="normal", bias="same", n=100_000, seed=0, executor=None
 ):
     r"""Estimate the probability that a first-layer neuron is dead on a cube of inputs.
 
@@ -262,6 +307,8 @@ def death_probability_cube(
         Number of neurons drawn, at least 1.
     seed : int
         Seed, at least 0.
+    executor : object with a ``submit`` or ``map`` method, optional
+        As for `run_many`.
 
     Returns
     -------
@@ -286,14 +333,11 @@ def death_probability_cube(
     is at least :math:`2^{-(d+1)}`; on :math:`[-1,1]^d` it decays much faster. Used in "Dead
     neurons stay dead" and "Nine optimizers, one theorem".
     """
-    d = check.integer(dimension, "dimension", low=1)
+    d = check.size(dimension, "dimension", each=2)
+    low, high = check.number(low, "low"), check.number(high, "high")
     low, high = _interval((low, high), "low and high")
-    dead = 0
-    for theta in parameter_blocks((d, 1), n, law, bias, seed):
-        weights, biases = theta[:, :d], theta[:, d]
-        peaks = np.maximum(weights * low, weights * high).sum(axis=1) + biases
-        dead += int((peaks <= 0.0).sum())
-    return proportion_interval(dead, n)
+    options = {"law": law, "bias": bias, "n": n, "seed": seed, "executor": executor}
+    return _share(partial(_count_dead, low=low, high=high), (d, 1), **options)
 
 
 # --- the laws -------------------------------------------------------------------------------
@@ -331,7 +375,7 @@ def width_law(width, p):
     then stays above it, as we derive. The abstract of Do, Hannibal and Jentzen (2024) says that
     the probability of not converging to a global minimizer tends to one at least exponentially
     quickly in the width of the first hidden layer. Used in "The width law, the depth law and the
-    risk ladder" and "Nine optimizers, one theorem".
+    risk ladder", "Nine optimizers, one theorem" and "When one machine is not enough".
     """
     n = _counts(width, "width", 0)
     p = check.number(p, "p", low=0.0, high=1.0)
@@ -416,7 +460,8 @@ def depth_law(width, n_layers):
     Exact for one input other than 0, zero biases and weights that are independent, symmetric and
     continuous: given that a layer is alive, each neuron of the next one is active with
     probability 1/2. For more inputs it is a lower bound, because an input more can only help a
-    layer. Used in "The width law, the depth law and the risk ladder".
+    layer. Used in "The width law, the depth law and the risk ladder" and "When one machine is not
+    enough".
     """
     n, layers = _pair(_counts(width, "width", 1), _counts(n_layers, "n_layers", 0))
     return _plain(np.exp(layers * np.log1p(-np.exp2(-n))))
@@ -511,7 +556,9 @@ def failure_lower_bound(width, p, k_star):
 # --- the laws by simulation -----------------------------------------------------------------
 
 
-def simulate_width_law(width, interval=(-1.0, 1.0), law="normal", bias="same", n=10_000, seed=0):
+def simulate_width_law(
+    width, interval=(-1.0, 1.0), law="normal", bias="same", n=10_000, seed=0, executor=None
+):
     """Count networks with at least one dead neuron in the first layer.
 
     Parameters
@@ -526,6 +573,8 @@ def simulate_width_law(width, interval=(-1.0, 1.0), law="normal", bias="same", n
         Number of networks drawn, at least 1.
     seed : int
         Seed, at least 0.
+    executor : object with a ``submit`` or ``map`` method, optional
+        As for `run_many`.
 
     Returns
     -------
@@ -546,19 +595,25 @@ def simulate_width_law(width, interval=(-1.0, 1.0), law="normal", bias="same", n
 
     Notes
     -----
-    Used in "The width law, the depth law and the risk ladder".
+    Used in "The width law, the depth law and the risk ladder" and "When one machine is not
+    enough".
     """
-    width = check.integer(width, "width", low=1)
+    width = check.size(width, "width", each=4)
     low, high = _interval(interval)
-    found = 0
-    for theta in parameter_blocks((1, width), n, law, bias, seed):
-        weights, biases = theta[:, :width], theta[:, width:]
-        peaks = np.maximum(weights * low, weights * high) + biases
-        found += int((peaks <= 0.0).any(axis=1).sum())
-    return proportion_interval(found, n)
+    options = {"law": law, "bias": bias, "n": n, "seed": seed, "executor": executor}
+    return _share(partial(_count_maimed, low=low, high=high), (1, width), **options)
 
 
-def simulate_depth_law(width, n_layers, inputs=(1.0,), law="he", bias="zero", n=10_000, seed=0):
+def simulate_depth_law(
+    width,
+    n_layers,
+    inputs=(1.0,),
+    law="he",
+    bias="zero",
+    n=10_000,
+    seed=0,
+    executor=None,
+):
     """Count networks without a dead hidden layer.
 
     Parameters
@@ -575,6 +630,8 @@ def simulate_depth_law(width, n_layers, inputs=(1.0,), law="he", bias="zero", n=
         Number of networks drawn, at least 1.
     seed : int
         Seed, at least 0.
+    executor : object with a ``submit`` or ``map`` method, optional
+        As for `run_many`.
 
     Returns
     -------
@@ -595,27 +652,62 @@ def simulate_depth_law(width, n_layers, inputs=(1.0,), law="he", bias="zero", n=
 
     Notes
     -----
-    Used in "The width law, the depth law and the risk ladder" and "Nine optimizers, one theorem".
+    Used in "The width law, the depth law and the risk ladder", "Nine optimizers, one theorem"
+    and "When one machine is not enough".
     """
-    width = check.integer(width, "width", low=1)
-    n_layers = check.integer(n_layers, "n_layers", low=1)
     inputs = check.floats(inputs, "inputs")
     inputs = columns(inputs, inputs.shape[-1] if inputs.ndim == 2 else 1, "inputs")
+    if np.abs(inputs).max() > LARGEST_INPUT:
+        raise ValueError(f"inputs must be at most {LARGEST_INPUT:g} in absolute value")
+    width = check.integer(width, "width", low=1, high=WIDEST_DEEP)
+    deepest = min(DEEPEST, check.ROOM // (width * (width + 2 + inputs.shape[1])))
+    n_layers = check.integer(n_layers, "n_layers", low=1, high=deepest)
     widths = (inputs.shape[1],) + n_layers * (width,)
-    slices = layer_slices(widths)
+    options = {"law": law, "bias": bias, "n": n, "seed": seed, "executor": executor}
+    return _share(partial(_count_alive, inputs=inputs, widths=widths), widths, **options)
+
+
+def _share(count, widths, law, bias, n, seed, executor):
+    """Return the share of `n` random networks that are among those that `count` finds."""
+    n = check.count(n, "n", low=1)
+    next(parameter_blocks(widths, 1, law, bias, seed))  # checks the arguments
+    size = max(1, DRAWN // parameter_count(widths))
+    work = partial(_count_chunk, count, widths, law, bias)
+    return proportion_interval(count_chunks(work, n, size, seed, executor), n)
+
+
+def _count_chunk(count, widths, law, bias, chunk):
+    n, seed = chunk
+    return sum(count(theta) for theta in parameter_blocks(widths, n, law, bias, seed))
+
+
+def _count_dead(theta, low, high):
+    """Count the rows of weights and a bias that are dead on a cube."""
+    weights, biases = theta[:, :-1], theta[:, -1]
+    peaks = np.maximum(weights * low, weights * high).sum(axis=1) + biases
+    return int((peaks <= 0.0).sum())
+
+
+def _count_maimed(theta, low, high):
+    """Count the layers with a neuron that is dead on an interval."""
+    weights, biases = np.split(theta, 2, axis=1)
+    peaks = np.maximum(weights * low, weights * high) + biases
+    return int((peaks <= 0.0).any(axis=1).sum())
+
+
+def _count_alive(thetas, inputs, widths):
+    """Count the networks without a dead layer."""
     alive = 0
-    rows = max(1, BLOCK // (len(inputs) * width))
-    for block in parameter_blocks(widths, n, law, bias, seed):
-        for first in range(0, len(block), rows):
-            theta = block[first : first + rows]
-            states = np.broadcast_to(inputs, (len(theta), *inputs.shape))
-            for weights, biases in slices:
-                matrices = theta[:, weights].reshape(len(theta), width, states.shape[2])
-                entering = states @ matrices.transpose(0, 2, 1) + theta[:, None, biases]
-                survives = (entering > 0.0).any(axis=(1, 2))
-                states, theta = np.maximum(entering[survives], 0.0), theta[survives]
-            alive += len(theta)
-    return proportion_interval(alive, n)
+    for first, stop in pieces(len(thetas), max(1, BLOCK // (len(inputs) * widths[-1]))):
+        theta = thetas[first:stop]
+        states = np.broadcast_to(inputs, (len(theta), *inputs.shape))
+        for weights, biases in layer_slices(widths):
+            matrices = theta[:, weights].reshape(len(theta), widths[-1], states.shape[2])
+            entering = states @ matrices.transpose(0, 2, 1) + theta[:, None, biases]
+            survives = (entering > 0.0).any(axis=(1, 2))
+            states, theta = np.maximum(entering[survives], 0.0), theta[survives]
+        alive += len(theta)
+    return alive
 
 
 def _death_with_constant(low, high, law, c):
@@ -656,18 +748,15 @@ def _uniform_tail(t):
 def _interval(ends, name="interval"):
     low, high = (float(end) for end in check.point(ends, 2, name))
     if low > high:
-        raise ValueError(f"{name} must not descend; got {ends!r}")
+        raise ValueError(f"{name} must not descend; got {check.shown(ends)}")
+    if max(abs(low), abs(high)) > LONGEST:
+        raise ValueError(f"{name} must have ends of at most {LONGEST:g} in absolute value")
     return low, high
 
 
 def _counts(x, name, low):
     """Return whole numbers as floats, which powers of two and logarithms need."""
-    counts = np.asarray(x)
-    if counts.dtype.kind not in "iu":
-        raise TypeError(f"{name} must be a whole number or an array of them; got {x!r}")
-    if counts.size and counts.min() < low:
-        raise ValueError(f"{name} must be at least {low}; got {x!r}")
-    return counts.astype(np.float64)
+    return check.whole_numbers(x, name, low)
 
 
 def _pair(width, n_layers):

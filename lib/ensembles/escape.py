@@ -7,7 +7,8 @@ import numpy as np
 
 from lib import _validation as check
 from lib._jit import Slot, lane, stamp
-from lib.ensembles.runs import CHUNK, WIDTH, _starts, map_chunks
+from lib.ensembles._chunks import map_chunks, pieces
+from lib.ensembles.runs import CHUNK, WIDTH, _starts
 
 gradient = Slot("gradient")
 
@@ -43,7 +44,7 @@ def escape_times(
         The saddle c. Default: the origin.
     max_iter : int
         Give up after so many steps.
-    executor : object with a ``map`` method, optional
+    executor : object with a ``submit`` or ``map`` method, optional
         As for `run_many`.
 
     Returns
@@ -80,10 +81,10 @@ def escape_times(
         unit = np.zeros(d)
     else:
         unit = check.point(direction, d, "direction")
-        length = np.linalg.norm(unit)
-        if length == 0:
+        if not unit.any():
             raise ValueError("direction must not be the zero vector")
-        unit = unit / length
+        unit /= np.abs(unit).max()  # of the largest numbers not even the squares are finite
+        unit /= np.linalg.norm(unit)
     work = partial(
         _escape_chunk,
         problem,
@@ -93,7 +94,8 @@ def escape_times(
         center=np.zeros(d) if center is None else check.point(center, d, "center"),
         max_iter=check.integer(max_iter, "max_iter", low=0, high=10**9),
     )
-    return map_chunks(work, starts, CHUNK, executor)[0]
+    chunks = (starts[first:stop] for first, stop in pieces(len(starts), CHUNK))
+    return map_chunks(work, chunks, len(starts), executor)[0]
 
 
 def _escape_chunk(problem, starts, rate, radius, unit, center, max_iter):

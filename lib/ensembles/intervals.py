@@ -81,7 +81,7 @@ def proportion_interval(k, n, confidence=0.95):
     """
     from scipy.special import betaincinv
 
-    n = check.integer(n, "n", low=1)
+    n = check.count(n, "n", low=1)
     k = check.integer(k, "k", low=0, high=n)
     level = check.number(confidence, "confidence", 0.0, 1.0, open_low=True, open_high=True)
     tail = 1.0 - level if k in (0, n) else (1.0 - level) / 2.0

@@ -1,17 +1,16 @@
 """A method from many starts at once, in chunks that any executor can run."""
 
 import inspect
-import os
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 
 from lib import _random as random
 from lib import _validation as check
-from lib._jit import Slot, is_kernel, lane, stamp
+from lib._jit import fused, is_kernel, stamp
+from lib.ensembles._chunks import map_chunks, pieces
+from lib.ensembles._descend import WIDTH, descend
 from lib.optimizers import METHODS
 from lib.optimizers._drive import (
     COUNTERS,
@@ -19,6 +18,7 @@ from lib.optimizers._drive import (
     N_SAMPLE,
     N_SAMPLE_HVP,
     N_VALUE,
+    QUIET,
     SEEN_GRADIENT,
     SEEN_VALUE,
     STEPS,
@@ -29,11 +29,8 @@ from lib.optimizers._steps import BUDGET, CONVERGED, DIVERGED, MAX_ITER
 from lib.optimizers.result import STATUSES
 from lib.problems import Problem
 
-gradient = Slot("gradient")
-
 CHUNK = 32_768  # runs of gradient descent that one thread makes at a time
 RUNS = 256  # of any other method, whose steps are long
-WIDTH = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,14 +57,28 @@ class Ensemble:
 
     x: np.ndarray
     n_iter: np.ndarray
-    status: np.ndarray
-    evaluations: np.ndarray
-    sample_evaluations: np.ndarray
+    _codes: np.ndarray
+    _count: partial
+
+    # What follows would take longer than a million runs, so it waits until somebody asks.
+
+    @cached_property
+    def status(self):
+        return np.array(STATUSES)[self._codes]
+
+    @cached_property
+    def evaluations(self):
+        return self._count(False)
+
+    @cached_property
+    def sample_evaluations(self):
+        return self._count(True)
 
     @property
     def counts(self):
         """Number of runs for each status that occurs, a dict."""
-        return _occurrences(self.status)
+        numbers = np.bincount(self._codes, minlength=len(STATUSES)).tolist()
+        return {STATUSES[code]: numbers[code] for code in _by_name if numbers[code]}
 
     def __repr__(self):
         return f"Ensemble(n={len(self.x)}, counts={self.counts})"
@@ -98,6 +109,9 @@ class Basins:
 
 
 DIVERGED_LABEL, UNDECIDED_LABEL = -1, -2
+WIDEST = 1e300  # the largest start: differences and multiples of it are finite
+
+_by_name = sorted(range(len(STATUSES)), key=STATUSES.__getitem__)
 
 
 def uniform_starts(n, low, high, dimension=None, seed=0):
@@ -135,14 +149,17 @@ def uniform_starts(n, low, high, dimension=None, seed=0):
     A distribution with a density, as the theorem of Lee et al. (2016) asks for. Used in all
     chapters with random starts.
     """
-    count = check.integer(n, "n", low=1)
     low, high = check.floats(low, "low"), check.floats(high, "high")
-    if dimension is None:
-        dimension = max((corner.size for corner in (low, high) if corner.ndim > 0), default=2)
-    d = check.integer(dimension, "dimension", low=1)
+    sizes = [corner.size for corner in (low, high) if corner.ndim > 0]
+    d = check.size(max(sizes, default=2) if dimension is None else dimension, "dimension")
+    if dimension is not None and any(number != d for number in sizes):
+        raise ValueError(f"dimension must be the number of entries of low and high; got {d}")
+    count = check.size(n, "n", each=d)
     low, high = _corner(low, d, "low"), _corner(high, d, "high")
     if not (low < high).all():
         raise ValueError("low must be below high in every coordinate")
+    if max(np.abs(low).max(), np.abs(high).max()) > WIDEST:
+        raise ValueError(f"low and high must be at most {WIDEST:g} in absolute value")
     rng = np.random.default_rng(check.integer(seed, "seed", low=0))
     return low + (high - low) * rng.random((count, d))
 
@@ -180,10 +197,13 @@ def grid_starts(x_range, y_range, shape):
     """
     rows, columns = check.point(shape, 2, "shape")
     rows, columns = (check.integer(m, "shape", low=1) for m in shape)
+    check.room(2 * rows * columns, "shape")
     left, right = check.point(x_range, 2, "x_range")
     bottom, top = check.point(y_range, 2, "y_range")
     if not (left < right and bottom < top):
         raise ValueError("x_range and y_range must each go from a smaller to a larger number")
+    if max(map(abs, (left, right, bottom, top))) > WIDEST:
+        raise ValueError(f"x_range and y_range must be at most {WIDEST:g} in absolute value")
     x = left + (right - left) * (np.arange(columns) + 0.5) / columns
     y = bottom + (top - bottom) * (np.arange(rows) + 0.5) / rows
     return np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
@@ -200,6 +220,7 @@ def run_many(
     method="gradient_descent",
     max_evaluations=None,
     progress=False,
+    check_every=1,
     **options,
 ):
     """Run a method from every start, keeping only where each run ended.
@@ -220,9 +241,10 @@ def run_many(
         looks at the norm only at the start and after `max_iter` steps.
     divergence_radius : float
         A run stops as "diverged" when an entry of its iterate exceeds this.
-    executor : object with a ``map`` method, optional
-        Runs the chunks: a pool of threads or processes, or a cluster's executor. Default: one
-        thread per processor. The result does not depend on it.
+    executor : object with a ``submit`` or ``map`` method, optional
+        Runs the chunks: a pool of threads or processes of `concurrent.futures`, or a cluster that
+        has such a method, like dask's ``Client``. Default: one thread per processor. The result
+        does not depend on it. What a worker raises is raised here.
     method : str
         Name of an optimizer of `lib.optimizers.METHODS` that runs in compiled code.
     max_evaluations : int, optional
@@ -230,6 +252,10 @@ def run_many(
     progress : bool
         Show a progress bar (tqdm), which moves when a chunk of runs is done: 32768 of gradient
         descent, 256 of any other method.
+    check_every : int
+        How often the stopping rules are looked at: before the first step, after each so many, and
+        after the last. With 1 each run is, to the last bit, the one that the method makes alone.
+        Larger is faster (gradient descent only), and the last digits differ: see Notes.
     **options
         Options of that optimizer. Where it takes a `seed`, run number i of `starts` draws from a
         stream of its own, so that the result does not depend on how the runs are shared out.
@@ -256,10 +282,17 @@ def run_many(
 
     Notes
     -----
+    Between two looks nothing is done but steps, whose products and sums are fused into one
+    instruction each, and whose sines and cosines are polynomials good to three units in the last
+    place. A run then ends at a multiple of `check_every` steps, or at the last; one that left the
+    region returns to where it was at the look before. Runs that leave it, or leave the range of
+    the polynomials, are made again in the usual arithmetic.
+
     Used in "Strict saddles", "The stable manifold", "Escape time", "Which step is safe",
     "Escaping without smoothness", "One Hessian-vector product sets the step", "What it buys,
-    honestly", "Local means local" and in all of part 5: "Dead neurons stay dead", "The width law,
-    the depth law and the risk ladder" and "Nine optimizers, one theorem".
+    honestly", "Local means local", "When one machine is not enough" and in all of part 5: "Dead
+    neurons stay dead", "The width law, the depth law and the risk ladder" and "Nine optimizers, one
+    theorem".
     """
     starts = _starts(problem, starts)
     last = check.integer(max_iter, "max_iter", low=0, high=10**9)
@@ -270,8 +303,11 @@ def run_many(
     check.choice(method, "method", tuple(METHODS))
     budget = max_evaluations
     if budget is not None:
-        check.integer(budget, "max_evaluations", low=1)
+        check.count(budget, "max_evaluations", low=1)
     bar = check.flag(progress, "progress")
+    every = check.count(check_every, "check_every", low=1)
+    if every > 1 and method != "gradient_descent":
+        raise ValueError(f"check_every must be 1 for method {method!r}; got {every}")
     known = list(inspect.signature(METHODS[method].plan).parameters)[1:]
     for key in options:
         if key not in known:
@@ -282,22 +318,37 @@ def run_many(
     if method == "gradient_descent":
         end = last if budget is None else min(last, budget - 1)
         rate = made.options[0]
-        work = partial(_run_chunk, problem, rate=rate, max_iter=end, tol=tol, radius=radius)
-        x, n_iter, codes = map_chunks(work, starts, CHUNK, executor, bar)
+        numbers = {"rate": rate, "max_iter": end, "every": every, "tol": tol, "radius": radius}
+        work = partial(_run_chunk, problem, **numbers)
+        chunks = (starts[first:stop] for first, stop in pieces(len(starts), CHUNK))
+        x, n_iter, codes = map_chunks(work, chunks, len(starts), executor, bar)
         if end < last:
             codes[codes == MAX_ITER] = BUDGET
-        evaluations = np.zeros((len(starts), 3), dtype=np.int64)
-        evaluations[:, 1] = n_iter + 1
-        samples = np.zeros((len(starts), 2), dtype=np.int64)
+        count = partial(_count_gradients, n_iter, codes, every, end)
     else:
         work = partial(_drive_chunk, problem, method, options, last, budget, tol, radius)
-        numbered = np.column_stack([starts, np.arange(len(starts))])
-        x, counts, codes = map_chunks(work, numbered, RUNS, executor, bar)
+        chunks = ((first, starts[first:stop]) for first, stop in pieces(len(starts), RUNS))
+        x, counts, codes = map_chunks(work, chunks, len(starts), executor, bar)
         n_iter = counts[:, STEPS].copy()
-        evaluations = counts[:, N_VALUE : N_HVP + 1].copy()
-        evaluations[:, :2] -= counts[:, SEEN_VALUE : SEEN_GRADIENT + 1]
-        samples = counts[:, N_SAMPLE : N_SAMPLE_HVP + 1].copy()
-    return Ensemble(x, n_iter, np.array(STATUSES)[codes], evaluations, samples)
+        count = partial(_count_all, counts)
+    return Ensemble(x, n_iter, codes, count)
+
+
+def _count_gradients(n_iter, codes, every, end, samples):
+    """Return what gradient descent evaluated, looking at the stopping rules so often."""
+    if samples:
+        return np.zeros((len(n_iter), 2), dtype=np.int64)
+    last = np.where(codes == DIVERGED, np.minimum(every, end - n_iter), 1)
+    return np.stack([np.zeros_like(n_iter), n_iter + last, np.zeros_like(n_iter)], axis=1)
+
+
+def _count_all(counts, samples):
+    """Return what the counters of the common loop say."""
+    if samples:
+        return counts[:, N_SAMPLE : N_SAMPLE_HVP + 1].copy()
+    evaluations = counts[:, N_VALUE : N_HVP + 1].copy()
+    evaluations[:, :2] -= counts[:, SEEN_VALUE : SEEN_GRADIENT + 1]
+    return evaluations
 
 
 def basins(
@@ -368,37 +419,15 @@ def basins(
         **options,
     )
     labels = np.full(len(runs.x), UNDECIDED_LABEL)
-    nearest = np.where(runs.status == "converged", reach, -np.inf)
+    nearest = np.where(runs._codes == CONVERGED, reach, -np.inf)
     for i, known in enumerate(problem.critical_points):
-        away = np.linalg.norm(runs.x - known.x, axis=1)
+        with np.errstate(over="ignore"):
+            away = np.linalg.norm(runs.x - known.x, axis=1)
         closer = away <= nearest
         labels[closer] = i
         nearest[closer] = away[closer]
-    labels[runs.status == "diverged"] = DIVERGED_LABEL
+    labels[runs._codes == DIVERGED] = DIVERGED_LABEL
     return Basins(labels, runs.n_iter, _occurrences(labels))
-
-
-def map_chunks(work, starts, size, executor, progress=False):
-    """Apply `work` to chunks of `size` starts and join what it returns, in order."""
-    chunks = [starts[i : i + size] for i in range(0, len(starts), size)]
-    if executor is not None and not hasattr(executor, "map"):
-        raise TypeError(f"executor must have a map method; got {type(executor).__name__}")
-    with ExitStack() as stack:
-        if executor is None and len(chunks) > 1:
-            executor = stack.enter_context(ThreadPoolExecutor(os.cpu_count()))
-        results = map(work, chunks) if executor is None else executor.map(work, chunks)
-        parts = list(_shown(results, chunks) if progress else results)
-    return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
-
-
-def _shown(results, chunks):
-    """Hand on the results, and count their runs with a progress bar."""
-    from tqdm.auto import tqdm
-
-    with tqdm(total=sum(map(len, chunks)), unit="run") as bar:
-        for result, chunk in zip(results, chunks, strict=True):
-            bar.update(len(chunk))
-            yield result
 
 
 def _occurrences(values):
@@ -417,34 +446,51 @@ def _starts(problem, starts):
     return check.points(starts, problem.dimension, "starts")
 
 
-def _run_chunk(problem, starts, rate, max_iter, tol, radius):
-    x = np.empty_like(starts)
-    n_iter = np.empty(len(starts), dtype=np.int64)
-    codes = np.empty(len(starts), dtype=np.int64)
-    run = stamp(_descend_all, gradient=problem.gradient_kernel)
-    run(starts, problem.parameters, rate, max_iter, tol, radius, x, n_iter, codes)
+def _run_chunk(problem, starts, rate, max_iter, every, tol, radius):
+    exact = stamp(descend, gradient=problem.gradient_kernel)
+    if every == 1:
+        return _descended(exact, problem, starts, rate, max_iter, every, tol, radius)
+    fast = stamp(descend, fuse=True, gradient=fused(problem.gradient_kernel))
+    x, n_iter, codes = _descended(fast, problem, starts, rate, max_iter, every, tol, radius)
+    lost = codes == DIVERGED  # or the fused gradient does not reach so far
+    if lost.any():
+        again = _descended(exact, problem, starts[lost], rate, max_iter, every, tol, radius)
+        x[lost], n_iter[lost], codes[lost] = again
     return x, n_iter, codes
 
 
-def _drive_chunk(problem, method, options, last, max_evaluations, tol, radius, numbered):
-    starts = np.ascontiguousarray(numbered[:, :-1])
+def _descended(run, problem, starts, rate, max_iter, every, tol, radius):
+    n, d = starts.shape
+    buffers = None if d == 2 else np.empty((3, d * WIDTH))
+    x = np.empty_like(starts)
+    n_iter = np.empty(n, dtype=np.int64)
+    codes = np.empty(n, dtype=np.int8)
+    p = problem.parameters
+    run(starts, p, rate, max_iter, every, tol, radius, buffers, x, n_iter, codes)
+    return x, n_iter, codes
+
+
+def _drive_chunk(problem, method, options, last, max_evaluations, tol, radius, chunk):
+    first, starts = chunk
     made = METHODS[method].plan(problem=problem, **options)
     run = kernels(problem, made)
     if not is_kernel(run):
         raise ValueError("method must run in compiled code; this one works with arrays in Python")
+    w = settings(made, last, max_evaluations, max(1, last))
+    w[QUIET] = made.lazy
     x = np.empty_like(starts)
     counts = np.empty((len(starts), COUNTERS), dtype=np.int64)
     codes = np.empty(len(starts), dtype=np.int64)
     stamp(drive_many, run=run, start_stream=random.start)(
         starts,
-        numbered[:, -1].astype(np.int64),
+        np.arange(first, first + len(starts)),
         random.seed_words(made.seed or 0),
         problem.parameters,
         np.array(made.options, dtype=np.float64),
         np.array(made.scalars, dtype=np.float64),
         np.zeros((made.vectors, problem.dimension)),
         np.zeros(made.integers, dtype=np.int64),
-        settings(made, last, max_evaluations, max(1, last)),
+        w,
         tol,
         radius,
         x,
@@ -452,55 +498,3 @@ def _drive_chunk(problem, method, options, last, max_evaluations, tol, radius, n
         codes,
     )
     return x, counts, codes
-
-
-def _descend_all(starts, p, rate, max_iter, tol, radius, x_out, n_iter, codes):
-    """Run blocks of WIDTH starts side by side, so that the processor steps several at once."""
-    n, d = starts.shape
-    x = np.empty((d, WIDTH))
-    g = np.empty((d, WIDTH))
-    size = np.empty(WIDTH)
-    far = np.empty(WIDTH)
-    running = np.empty(WIDTH)
-    count = np.empty(WIDTH)
-    code = np.empty(WIDTH)
-    for first in range(0, n, WIDTH):
-        for j in range(WIDTH):
-            row = min(first + j, n - 1)
-            running[j] = 1.0
-            count[j] = 0.0
-            code[j] = MAX_ITER
-            for i in range(d):
-                x[i, j] = starts[row, i]
-        for k in range(max_iter + 1):
-            for j in range(WIDTH):
-                gradient(lane(x, j), p, lane(g, j))
-            for j in range(WIDTH):
-                size[j] = 0.0
-                far[j] = 0.0
-            for i in range(d):
-                for j in range(WIDTH):
-                    size[j] += g[i, j] * g[i, j]
-                    ahead = x[i, j] - rate * g[i, j]
-                    far[j] = far[j] if abs(ahead) <= radius else 1.0
-                    g[i, j] = ahead
-            left = 0.0
-            last = k == max_iter
-            for j in range(WIDTH):
-                settled = size[j] <= tol * tol
-                ends = settled or last or far[j] > 0.0
-                new = CONVERGED if settled else MAX_ITER if last else DIVERGED
-                code[j] = new if ends and running[j] > 0.0 else code[j]
-                running[j] = 0.0 if ends else running[j]
-                count[j] += running[j]
-                left += running[j]
-            if left == 0.0:
-                break
-            for i in range(d):
-                for j in range(WIDTH):
-                    x[i, j] = g[i, j] if running[j] > 0.0 else x[i, j]
-        for j in range(min(WIDTH, n - first)):
-            n_iter[first + j] = int(count[j])
-            codes[first + j] = int(code[j])
-            for i in range(d):
-                x_out[first + j, i] = x[i, j]

@@ -1,14 +1,18 @@
 """Trace the stable manifold of a saddle in the plane by bisection."""
 
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
 from lib import _validation as check
 from lib._jit import Slot, stamp
+from lib.ensembles._chunks import map_chunks, pieces
 from lib.problems import Problem
 
 gradient = Slot("gradient")
+
+LINES = 64  # offsets that one thread traces at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +43,14 @@ class StableManifold:
 
 
 def stable_manifold(
-    problem, saddle, offsets, learning_rate=0.1, half_width=0.5, exit_distance=0.5, max_iter=10_000
+    problem,
+    saddle,
+    offsets,
+    learning_rate=0.1,
+    half_width=0.5,
+    exit_distance=0.5,
+    max_iter=10_000,
+    executor=None,
 ):
     """Find, at each offset along the stable direction, the height that leads into the saddle.
 
@@ -63,6 +74,8 @@ def stable_manifold(
         A run has left when its unstable coordinate is this far from the saddle.
     max_iter : int
         Largest number of steps a run.
+    executor : object with a ``submit`` or ``map`` method, optional
+        As for `run_many`.
 
     Returns
     -------
@@ -105,22 +118,24 @@ def stable_manifold(
     rate = check.positive(learning_rate, "learning_rate")
     check.number(rate, "learning_rate", high=2.0 / eigenvalues[1], open_high=True)
     unstable, stable = (v * np.sign(v[np.abs(v).argmax()]) for v in vectors.T)
-    heights = np.empty(along.size)
-    trace = stamp(_bisect, side=stamp(_side, gradient=problem.gradient_kernel))
-    trace(
-        center,
-        stable,
-        unstable,
-        along,
-        problem.parameters,
+    limits = (
         rate,
         check.positive(half_width, "half_width"),
         check.positive(exit_distance, "exit_distance"),
         check.integer(max_iter, "max_iter", low=1, high=10**9),
-        heights,
     )
+    work = partial(_trace_chunk, problem, center, stable, unstable, limits)
+    chunks = (along[first:stop] for first, stop in pieces(along.size, LINES))
+    (heights,) = map_chunks(work, chunks, along.size, executor)
     points = center + along[:, None] * stable + heights[:, None] * unstable
     return StableManifold(along, heights, points, stable, unstable)
+
+
+def _trace_chunk(problem, center, stable, unstable, limits, offsets):
+    heights = np.empty(offsets.size)
+    trace = stamp(_bisect, side=stamp(_side, gradient=problem.gradient_kernel))
+    trace(center, stable, unstable, offsets, problem.parameters, *limits, heights)
+    return (heights,)
 
 
 side = Slot("side")

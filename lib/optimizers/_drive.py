@@ -47,7 +47,8 @@ STEPS, ROWS, N_VALUE, N_GRADIENT, N_HVP, N_SAMPLE, N_SAMPLE_HVP, SEEN_VALUE, SEE
 )
 COUNTERS = 9
 # Entries of the whole-number settings.
-UNTIL, LAST, BUDGET_LIMIT, STRIDE, LAZY, USES_VALUE, N_TRACE = range(7)
+UNTIL, LAST, BUDGET_LIMIT, STRIDE, LAZY, USES_VALUE, N_TRACE, QUIET = range(8)
+SETTINGS = 8
 
 
 @kernel
@@ -89,7 +90,9 @@ def drive(x_, g_, ahead_, level, p_, o_, v_, s_, m_, r_, c_, w_, tol, radius, lo
     """Run until the method stops; `level` holds value and gradient norm at x between calls.
 
     A row of `log` is a recorded step: its number, value, gradient norm, the trace, the iterate.
-    The caller owns all arrays; the loop works on bare views of them.
+    With w[QUIET] nothing that only the record needs is computed: no value, and for a tolerance of
+    0 no gradient either that the method itself does not ask for. The caller owns all arrays; the
+    loop works on bare views of them.
     """
     x, g, p, o, v, s = bare(x_), bare(g_), bare(p_), bare(o_), bare(v_), bare(s_)
     m, r, c, w, log, ahead = bare(m_), bare(r_), bare(c_), bare(w_), bare(log_), bare(ahead_)
@@ -100,13 +103,14 @@ def drive(x_, g_, ahead_, level, p_, o_, v_, s_, m_, r_, c_, w_, tol, radius, lo
     due = c[ROWS] == 0
     current = not due and (w[LAZY] == 0 or size == size)  # whether g and size belong to x
     mark = (k // w[STRIDE] + 1) * w[STRIDE]
+    noted = w[QUIET] == 0 or tol > 0.0  # whether somebody looks at the norm of a due iterate
     status = RUNNING
     while True:
-        if (due or w[USES_VALUE] == 1) and not f == f:
+        if ((due and w[QUIET] == 0) or w[USES_VALUE] == 1) and not f == f:
             f = value(x, p)
             c[N_VALUE] += 1
             c[SEEN_VALUE] += 1 - w[USES_VALUE]
-        if (due or w[LAZY] == 0) and not current:
+        if ((due and noted) or w[LAZY] == 0) and not current:
             gradient(x, p, g)
             c[N_GRADIENT] += 1
             c[SEEN_GRADIENT] += w[LAZY]

@@ -125,7 +125,7 @@ def adam(x, g, state, s, o, t):
     keep1, gain1 = number(o[BETA1]), number(1.0 - o[BETA1])
     keep2, gain2 = number(o[BETA2]), number(1.0 - o[BETA2])
     rate = number(s[RATE] / (1.0 - math.pow(o[BETA1], float(t))))
-    scale = number(math.sqrt(1.0 - math.pow(o[BETA2], float(t))))
+    scale = number(1.0 / math.sqrt(1.0 - math.pow(o[BETA2], float(t))))
     eps = number(o[EPS])
     largest = o[LARGEST] == 1.0
     for i in range(x.size):
@@ -136,7 +136,7 @@ def adam(x, g, state, s, o, t):
             if state[2, i] < square:
                 state[2, i] = square
             square = state[2, i]
-        x[i] -= rate * state[0, i] / (eps + math.sqrt(square) / scale)
+        x[i] -= rate * state[0, i] / (eps + math.sqrt(square) * scale)
 
 
 @inlined
@@ -159,7 +159,7 @@ def nadam(x, g, state, s, o, t):
     number = x.dtype.type
     keep1, gain1 = number(o[BETA1]), number(1.0 - o[BETA1])
     keep2, gain2 = number(o[BETA2]), number(1.0 - o[BETA2])
-    scale = number(math.sqrt(1.0 - math.pow(o[BETA2], float(t))))
+    scale = number(1.0 / math.sqrt(1.0 - math.pow(o[BETA2], float(t))))
     eps = number(o[EPS])
     now = o[BETA1] * (1.0 - o[DECAYING] * math.pow(0.96, t * o[MOMENTUM_DECAY]))
     then = o[BETA1] * (1.0 - o[DECAYING] * math.pow(0.96, (t + 1) * o[MOMENTUM_DECAY]))
@@ -169,4 +169,4 @@ def nadam(x, g, state, s, o, t):
     for i in range(x.size):
         state[0, i] = keep1 * state[0, i] + gain1 * g[i]
         state[1, i] = keep2 * state[1, i] + gain2 * g[i] * g[i]
-        x[i] -= (direct * g[i] + through * state[0, i]) / (eps + math.sqrt(state[1, i]) / scale)
+        x[i] -= (direct * g[i] + through * state[0, i]) / (eps + math.sqrt(state[1, i]) * scale)

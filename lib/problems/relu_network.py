@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from lib import _validation as check
-from lib._jit import kernel, row, sqrt
+from lib._jit import contiguous, dot, kernel, row, sqrt, write_back
 from lib.problems.base import Problem, frozen
 
 SKIPS = ("none", "residual", "input_output")
@@ -17,6 +17,9 @@ RESIDUAL, INPUT_OUTPUT = 1, 2
 # Samples that go through the network side by side: a buffer has a row for each neuron, and the
 # innermost loops run over the samples in it.
 BLOCK = 32
+
+# Layers with so many weights or more go through BLAS; smaller ones are faster in loops.
+LARGE = 64
 
 STEP = 2.0**-100
 
@@ -84,19 +87,19 @@ def _normalize_back(k, at, width, b, z, scale, delta):
 
 
 @kernel
-def _add(weight, source, b, to):
-    """Add `weight` times the first b entries of `source` to `to`."""
-    for s in range(b):
-        to[s] += weight * source[s]
+def _matrix(x, theta, width, below):
+    """Return the weights of a layer that begin at x[theta]."""
+    return x[theta : theta + width * below].reshape((width, below))
 
 
 @kernel
-def _product(a, c, b):
-    """Return the sum of a[s] * c[s] over the first b entries."""
-    total = 0.0
-    for s in range(b):
-        total += a[s] * c[s]
-    return total
+def _add_multiples(x, at, stride, n, source, first, to):
+    """Add x[at], x[at + stride], ... times n rows of `source`, from `first` on, to the row `to`."""
+    for j in range(n):
+        weight = x[at + j * stride]
+        line = row(source, first + j)
+        for s in range(to.size):
+            to[s] += weight * line[s]
 
 
 @kernel
@@ -104,7 +107,8 @@ def _forward(x, p, batch, first, b, h, z, scale):
     """Send the samples batch[first], ..., batch[first + b - 1] through the network.
 
     `h` gets the inputs and the output of each hidden layer, `z` what enters the activations,
-    followed by the network's output, `scale` the factors of the normalizations.
+    followed by the network's output, `scale` the factors of the normalizations. Rows may be
+    longer than b: what is behind the samples of the last block is carried along.
     """
     n_layers = int(p[N_LAYERS])
     inputs = int(p[WIDTHS])
@@ -117,88 +121,98 @@ def _forward(x, p, batch, first, b, h, z, scale):
     for k in range(1, n_layers + 1):
         below, width, source, theta = _layer(p, k)
         here = source + below - inputs
+        biases = theta + width * below
+        large = width * below >= LARGE
+        if large:
+            lower = h[source : source + below]
+            np.dot(_matrix(x, theta, width, below), lower, z[here : here + width])
         for i in range(width):
             entering = row(z, here + i)
-            bias = x[theta + width * below + i]
-            for s in range(b):
-                entering[s] = bias
-            for j in range(below):
-                _add(x[theta + i * below + j], row(h, source + j), b, entering)
+            bias = x[biases + i]
+            if large:
+                for s in range(entering.size):
+                    entering[s] += bias
+            else:
+                for s in range(entering.size):
+                    entering[s] = bias
+                _add_multiples(x, theta + i * below, 1, below, h, source, entering)
         if k < n_layers:
             if p[NORMALIZED] == 1.0:
                 _normalize(p, k, here, width, b, z, scale)
             for i in range(width):
                 entering, leaving = row(z, here + i), row(h, source + below + i)
-                for s in range(b):
+                for s in range(entering.size):
                     number = entering[s]
                     leaving[s] = number if number.real > 0.0 else slope * number
-                if _bypasses(p, k):
-                    _add(1.0, row(h, source + i), b, leaving)
+            if _bypasses(p, k):
+                for i in range(width):
+                    leaving, under = row(h, source + below + i), row(h, source + i)
+                    for s in range(leaving.size):
+                        leaving[s] += under[s]
         elif int(p[SKIP]) == INPUT_OUTPUT:
-            shortcut = theta + width * (below + 1)
+            shortcut = biases + width
             for i in range(width):
-                for j in range(inputs):
-                    _add(x[shortcut + i * inputs + j], row(h, j), b, row(z, here + i))
+                _add_multiples(x, shortcut + i * inputs, 1, inputs, h, 0, row(z, here + i))
 
 
 @kernel
-def _add_products(a, below, first, h, b, at, out):
-    """Add the products of `a` with the rows `first`, ... of `h` to out[at], ...
+def _add_products(delta, width, h, first, below, at, fresh, out):
+    """Add the products of the rows of `delta` and `h` to out[at], ...: the slopes of a layer.
 
-    Four rows go side by side, which hides the latency of each sum.
+    `fresh` says that there is nothing to add to.
     """
-    for j in range(0, below - 3, 4):
-        h0, h1 = row(h, first + j), row(h, first + j + 1)
-        h2, h3 = row(h, first + j + 2), row(h, first + j + 3)
-        one, two, three, four = 0.0, 0.0, 0.0, 0.0
-        for s in range(b):
-            factor = a[s]
-            one += factor * h0[s]
-            two += factor * h1[s]
-            three += factor * h2[s]
-            four += factor * h3[s]
-        out[at + j] += one
-        out[at + j + 1] += two
-        out[at + j + 2] += three
-        out[at + j + 3] += four
-    for j in range(below - below % 4, below):
-        out[at + j] += _product(a, row(h, first + j), b)
+    if width * below >= LARGE:
+        lower = h[first : first + below].T
+        if fresh:
+            np.dot(delta[:width], lower, _matrix(out, at, width, below))
+        else:
+            slopes = np.dot(delta[:width], lower)
+            for i in range(width):
+                for j in range(below):
+                    out[at + i * below + j] += slopes[i, j]
+    else:
+        for i in range(width):
+            for j in range(below):
+                out[at + i * below + j] += dot(row(delta, i), row(h, first + j))
 
 
 @kernel
-def _backward(x, p, b, h, z, scale, upper, delta, out):
+def _backward(x, p, b, h, z, scale, upper, delta, ones, fresh, out):
     """Add the samples' share of the gradient to `out`, given the output's derivatives in `delta`.
 
     `upper` is a buffer for the derivatives for the outputs of a layer, as `delta` for what enters
-    its activation.
+    its activation; `delta` is zero behind the samples. `fresh` says that `out` is zero so far.
     """
     n_layers = int(p[N_LAYERS])
     inputs = int(p[WIDTHS])
     slope = p[SLOPE]
     for k in range(n_layers, 0, -1):
         below, width, source, theta = _layer(p, k)
-        shortcut = theta + width * (below + 1)
+        biases = theta + width * below
         for i in range(width):
-            own = row(delta, i)
-            total = 0.0
-            for s in range(b):
-                total += own[s]
-            out[theta + width * below + i] += total
-            _add_products(own, below, source, h, b, theta + i * below, out)
-            if k == n_layers and int(p[SKIP]) == INPUT_OUTPUT:
-                _add_products(own, inputs, 0, h, b, shortcut + i * inputs, out)
+            out[biases + i] += dot(row(delta, i), ones)
+        _add_products(delta, width, h, source, below, theta, fresh, out)
+        if k == n_layers and int(p[SKIP]) == INPUT_OUTPUT:
+            _add_products(delta, width, h, 0, inputs, biases + width, fresh, out)
         if k > 1:
             here = source - inputs
-            for j in range(below):
-                share = row(upper, j)
-                if not _bypasses(p, k):
-                    for s in range(b):
-                        share[s] = 0.0
-                for i in range(width):
-                    _add(x[theta + i * below + j], row(delta, i), b, share)
+            around = _bypasses(p, k)
+            if width * below >= LARGE:
+                shares = np.dot(_matrix(x, theta, width, below).T, delta[:width])
+                for j in range(below):
+                    share, through = row(upper, j), row(shares, j)
+                    for s in range(share.size):
+                        share[s] = through[s] + (share[s] if around else 0.0)
+            else:
+                for j in range(below):
+                    share = row(upper, j)
+                    if not around:
+                        for s in range(share.size):
+                            share[s] = 0.0
+                    _add_multiples(x, theta + j, below, width, delta, 0, share)
             for j in range(below):
                 share, own, entering = row(upper, j), row(delta, j), row(z, here + j)
-                for s in range(b):
+                for s in range(share.size):
                     passed = share[s]
                     own[s] = passed if entering[s].real > 0.0 else slope * passed
             if p[NORMALIZED] == 1.0:
@@ -215,16 +229,18 @@ def _everyone(p):
 
 
 @kernel
-def _batch_value(x, p, batch):
+def _batch_value(x_, p, batch):
+    x = contiguous(x_)
     total_neurons, _ = _neurons(p)
     n_layers = int(p[N_LAYERS])
     outputs = int(p[WIDTHS + n_layers])
     inputs = int(p[WIDTHS])
     targets = WIDTHS + n_layers + 1 + int(p[N_SAMPLES]) * inputs
     last = total_neurons - inputs - outputs
-    h = np.empty((total_neurons, BLOCK), x.dtype)
-    z = np.empty((total_neurons, BLOCK), x.dtype)
-    scale = np.empty((n_layers + 1, BLOCK), x.dtype)
+    block = min(BLOCK, batch.size)
+    h = np.empty((total_neurons, block), x.dtype)
+    z = np.empty((total_neurons, block), x.dtype)
+    scale = np.empty((n_layers + 1, block), x.dtype)
     total = 0.0
     for first in range(0, batch.size, BLOCK):
         b = min(BLOCK, batch.size - first)
@@ -238,18 +254,22 @@ def _batch_value(x, p, batch):
 
 
 @kernel
-def _batch_gradient(x, p, batch, out):
+def _batch_gradient(x_, p, batch, out_):
+    x, out = contiguous(x_), contiguous(out_)
     total_neurons, widest = _neurons(p)
     n_layers = int(p[N_LAYERS])
     outputs = int(p[WIDTHS + n_layers])
     inputs = int(p[WIDTHS])
     targets = WIDTHS + n_layers + 1 + int(p[N_SAMPLES]) * inputs
     last = total_neurons - inputs - outputs
-    h = np.empty((total_neurons, BLOCK), x.dtype)
-    z = np.empty((total_neurons, BLOCK), x.dtype)
-    scale = np.empty((n_layers + 1, BLOCK), x.dtype)
-    upper = np.empty((widest, BLOCK), x.dtype)
-    delta = np.empty((widest, BLOCK), x.dtype)
+    block = min(BLOCK, batch.size)
+    work = np.empty((2 * total_neurons + 2 * widest + n_layers + 2, block), x.dtype)
+    h, z = work[:total_neurons], work[total_neurons : 2 * total_neurons]
+    upper = work[2 * total_neurons : 2 * total_neurons + widest]
+    delta = work[2 * total_neurons + widest : 2 * total_neurons + 2 * widest]
+    scale, ones = work[2 * total_neurons + 2 * widest : -1], row(work, work.shape[0] - 1)
+    for s in range(block):
+        ones[s] = 1.0
     weight = 2.0 / batch.size
     for i in range(out.size):
         out[i] = 0.0
@@ -260,7 +280,10 @@ def _batch_gradient(x, p, batch, out):
             for s in range(b):
                 wanted = p[targets + batch[first + s] * outputs + i]
                 delta[i, s] = weight * (z[last + i, s] - wanted)
-        _backward(x, p, b, h, z, scale, upper, delta, out)
+            for s in range(b, delta.shape[1]):
+                delta[i, s] = 0.0
+        _backward(x, p, b, h, z, scale, upper, delta, ones, first == 0, out)
+    write_back(out, out_)
 
 
 @kernel
@@ -307,19 +330,21 @@ def _jacobian(x, p, out):
     total_neurons, widest = _neurons(p)
     n_layers, n_samples = int(p[N_LAYERS]), int(p[N_SAMPLES])
     outputs = int(p[WIDTHS + n_layers])
-    h = np.empty((total_neurons, BLOCK))
-    z = np.empty((total_neurons, BLOCK))
-    scale = np.empty((n_layers + 1, BLOCK))
-    upper = np.empty((widest, BLOCK))
-    delta = np.empty((widest, BLOCK))
-    everyone = _everyone(p)
     b = min(1, n_samples)  # a literal 1 would be a type of its own, and compile everything anew
+    h = np.empty((total_neurons, b))
+    z = np.empty((total_neurons, b))
+    scale = np.empty((n_layers + 1, b))
+    upper = np.empty((widest, b))
+    delta = np.empty((widest, b))
+    ones = np.ones(b)
+    everyone = _everyone(p)
     for m in range(n_samples):
         _forward(x, p, everyone, m, b, h, z, scale)
         for i in range(outputs):
             for j in range(outputs):
                 delta[j, 0] = np.sqrt(2.0 / n_samples) if j == i else 0.0
-            _backward(x, p, b, h, z, scale, upper, delta, row(out, m * outputs + i))
+            own = row(out, m * outputs + i)
+            _backward(x, p, b, h, z, scale, upper, delta, ones, m >= 0, own)
 
 
 @kernel
@@ -329,10 +354,11 @@ def _states(x, p, before, out):
     inputs = int(p[WIDTHS])
     outputs = int(p[WIDTHS + int(p[N_LAYERS])])
     hidden = total_neurons - inputs - outputs
-    h = np.empty((total_neurons, BLOCK))
-    z = np.empty((total_neurons, BLOCK))
-    scale = np.empty((int(p[N_LAYERS]) + 1, BLOCK))
     everyone = _everyone(p)
+    block = min(BLOCK, everyone.size)
+    h = np.empty((total_neurons, block))
+    z = np.empty((total_neurons, block))
+    scale = np.empty((int(p[N_LAYERS]) + 1, block))
     for first in range(0, everyone.size, BLOCK):
         b = min(BLOCK, everyone.size - first)
         _forward(x, p, everyone, first, b, h, z, scale)
@@ -347,10 +373,11 @@ def _states(x, p, before, out):
 def _peaks(thetas, p, out):
     """Write the largest number that enters each hidden neuron's activation, for each network."""
     total_neurons, _ = _neurons(p)
-    h = np.empty((total_neurons, BLOCK))
-    z = np.empty((total_neurons, BLOCK))
-    scale = np.empty((int(p[N_LAYERS]) + 1, BLOCK))
     everyone = _everyone(p)
+    block = min(BLOCK, everyone.size)
+    h = np.empty((total_neurons, block))
+    z = np.empty((total_neurons, block))
+    scale = np.empty((int(p[N_LAYERS]) + 1, block))
     for n in range(thetas.shape[0]):
         for i in range(out.shape[1]):
             out[n, i] = -np.inf
@@ -523,7 +550,10 @@ def relu_network(widths, inputs, targets, slope=0.0, skip="none", layer_norm=Fal
         layer_norm=check.flag(layer_norm, "layer_norm"),
         eps=check.positive(eps, "eps"),
     )
-    variance = float(((targets - targets.mean(axis=0)) ** 2).sum(axis=1).mean())
+    with np.errstate(over="ignore", invalid="ignore"):
+        variance = float(((targets - targets.mean(axis=0)) ** 2).sum(axis=1).mean())
+    if not np.isfinite(variance):
+        raise ValueError("targets must be small enough that their squares do not overflow")
     return Problem(
         name="ReLU network " + "-".join(map(str, widths)),
         dimension=data.n_parameters,
@@ -671,6 +701,8 @@ def predict(problem, theta, inputs):
 
     Notes
     -----
+    Infinite or NaN where the arithmetic overflows.
+
     Used in all notebooks of part 5, to draw what a network has learnt.
     """
     return _all_states(problem, theta, inputs, False)[:, -of(problem).widths[-1] :].copy()
@@ -711,6 +743,8 @@ def hidden_activations(problem, theta, inputs, before=False):
 
     Notes
     -----
+    Infinite or NaN where the arithmetic overflows.
+
     Used in "Nine optimizers, one theorem".
     """
     states = _all_states(problem, theta, inputs, check.flag(before, "before"))
@@ -753,10 +787,7 @@ def split_layers(states, widths):
 
 def layer_widths(widths, skip="none"):
     """Return `widths` as a tuple of whole numbers that allow the skip."""
-    try:
-        widths = tuple(widths)
-    except TypeError:
-        raise TypeError(f"widths must be a sequence of whole numbers; got {widths!r}") from None
+    widths = check.sequence(widths, "widths", "whole numbers")
     if len(widths) < 2:
         raise ValueError(f"widths must hold at least those of input and output; got {widths!r}")
     widths = tuple(check.integer(width, "widths", low=1) for width in widths)
@@ -768,6 +799,7 @@ def layer_widths(widths, skip="none"):
             "widths must hold two hidden layers or more, all of one width, for the skip "
             f"'residual'; got {widths!r}"
         )
+    check.room(parameter_count(widths, skip), "widths")
     return widths
 
 
@@ -818,10 +850,10 @@ def _all_states(problem, theta, inputs, before):
 def _pairs(layers):
     """Return `layers` as a list of pairs."""
     try:
-        return [(weights, bias) for weights, bias in layers]
+        return [(weights, bias) for weights, bias in check.sequence(layers, "layers", "pairs")]
     except (TypeError, ValueError):
         raise TypeError(
-            f"layers must be a sequence of pairs of matrix and bias; got {layers!r}"
+            f"layers must be a sequence of pairs of matrix and bias; got {check.shown(layers)}"
         ) from None
 
 

@@ -97,11 +97,15 @@ def _well_value(x, p):
 
 @kernel
 def _well_gradient(x, p, out):
-    u = p[0] * x[0] + p[1] * x[1]
-    v = p[0] * x[1] - p[1] * x[0]
-    slope = v * v * v - v
-    out[0] = p[0] * u - p[1] * slope
-    out[1] = p[1] * u + p[0] * slope
+    if p[1] == 0.0:  # upright: as below, with p = (1, 0)
+        out[0] = x[0]
+        out[1] = x[1] * x[1] * x[1] - x[1]
+    else:
+        u = p[0] * x[0] + p[1] * x[1]
+        v = p[0] * x[1] - p[1] * x[0]
+        slope = v * v * v - v
+        out[0] = p[0] * u - p[1] * slope
+        out[1] = p[1] * u + p[0] * slope
 
 
 @kernel
