@@ -108,8 +108,8 @@ def test_every_page_is_light(html_folder):
 
 
 @pytest.mark.parametrize("name", [*PAGES, "search.html", "genindex.html"])
-def test_page_on_a_desktop(name, published):
-    published(name, "light", 1280)
+def test_page_on_a_desktop_and_on_a_phone(name, published):
+    published(name)
 
 
 def test_search_finds_pages(visit, site, vendor_folder):

@@ -84,6 +84,12 @@ class Visit:
         if ":::" in text or "```" in text:
             self.problems.append("a box is not closed where it should be")
 
+    def check_theme(self, theme):
+        """The page must follow the theme of the reader's system."""
+        shown = self.page.locator("html").get_attribute("data-theme")
+        if shown != theme:
+            self.problems.append(f"the theme is {shown}, not {theme}")
+
     def check_width(self, width):
         """The page must not be wider than the window."""
         self.page.set_viewport_size({"width": width, "height": 900})
@@ -138,26 +144,35 @@ class Visit:
 
 
 # In code that is shown, one token of each look (its own colours, and the grounds of all that it
-# stands on) tells whether it can be read. The others become plain text, which halves what axe has
-# to look at; so do those that are folded away, which axe does not look at.
+# stands on, in both themes) tells whether it can be read. The others become plain text, which
+# halves what axe has to look at; so do those that are folded away, which axe does not look at.
 THIN_CODE = """{
-  const grounds = new Map([[null, ""]]);
-  const ground = e => {
-    if (!grounds.has(e)) {
-      const {backgroundColor, opacity} = getComputedStyle(e);
-      grounds.set(e, [backgroundColor, opacity, ground(e.parentElement)].join(" "));
-    }
-    return grounds.get(e);
-  };
-  const looks = new Map();
-  for (const token of document.querySelectorAll(".highlight pre span[class]")) {
-    const {color, fontSize, fontWeight} = getComputedStyle(token);
-    const look = token.checkVisibility() && [color, fontSize, fontWeight, ground(token)].join(" ");
-    if (!looks.has(look)) looks.set(look, []);
-    looks.get(look).push(token);
+  const html = document.documentElement;
+  const shown = html.dataset.theme;
+  const tokens = [...document.querySelectorAll(".highlight pre span[class]")];
+  const looks = tokens.map(token => token.checkVisibility() ? "" : null);
+  for (const theme of ["light", "dark"]) {
+    html.dataset.theme = theme;
+    const grounds = new Map([[null, ""]]);
+    const ground = e => {
+      if (!grounds.has(e)) {
+        const {backgroundColor, opacity} = getComputedStyle(e);
+        grounds.set(e, [backgroundColor, opacity, ground(e.parentElement)].join(" "));
+      }
+      return grounds.get(e);
+    };
+    tokens.forEach((token, i) => {
+      if (looks[i] === null) return;
+      const {color, fontSize, fontWeight} = getComputedStyle(token);
+      looks[i] += [color, fontSize, fontWeight, ground(token)].join(" ");
+    });
   }
-  for (const [look, tokens] of looks)
-    for (const token of look ? tokens.slice(1) : tokens) token.replaceWith(...token.childNodes);
+  html.dataset.theme = shown;
+  const seen = new Set();
+  tokens.forEach((token, i) => {
+    if (looks[i] === null || seen.has(looks[i])) token.replaceWith(...token.childNodes);
+    seen.add(looks[i]);
+  });
 }"""
 
 # The thousands of elements inside a formula are MathJax's, and hidden from screen readers; axe
