@@ -102,13 +102,15 @@ def claim(
     kind, prediction = given[0]
     name = "predicted" if kind == "equal" else "predicted_" + kind.replace(" ", "_")
     if not isinstance(id, str) or not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", id):
-        raise ValueError(f"id must be kebab-case, such as 'escape-time-slope'; got {id!r}")
+        raise ValueError(f"id must be kebab-case, such as 'escape-time-slope'; got {_shown(id)}")
     for argument, text in (("statement", statement), ("source", source)):
         if not isinstance(text, str) or not text.strip():
-            raise ValueError(f"{argument} must be a text that is not empty; got {text!r}")
+            raise ValueError(f"{argument} must be a text that is not empty; got {_shown(text)}")
     for argument, text in (("unit", unit), ("how", how)):
         if not isinstance(text, str):
-            raise ValueError(f"{argument} must be a text; got {text!r}")
+            raise ValueError(f"{argument} must be a text; got {_shown(text)}")
+    if not isinstance(relative, bool):
+        raise ValueError(f"relative must be True or False; got {_shown(relative)}")
     prediction = _scalar(prediction, name)
     measured = _scalar(measured, "measured")
     if _is_label(prediction) or _is_label(measured):
@@ -120,7 +122,8 @@ def claim(
     if expected_difference is not None:
         if not isinstance(expected_difference, str) or not expected_difference.strip():
             raise ValueError(
-                f"expected_difference must say why the numbers differ; got {expected_difference!r}"
+                "expected_difference must say why the numbers differ; got "
+                f"{_shown(expected_difference)}"
             )
         if verdict == AGREES:
             raise ValueError("expected_difference is given, but the measurement agrees: remove it")
@@ -128,7 +131,7 @@ def claim(
             verdict = EXPLAINED
     row = Claim(
         id=id, statement=statement, source=source, kind=kind, prediction=prediction,
-        measured=measured, interval=interval, tolerance=tolerance, relative=bool(relative),
+        measured=measured, interval=interval, tolerance=tolerance, relative=relative,
         unit=unit, how=how, reason=expected_difference or "", verdict=verdict,
     )
     if get_ipython is not None and get_ipython() is not None:
@@ -223,6 +226,15 @@ class Claim:
         """Show nothing more: the card was shown when the claim was made."""
 
 
+def _shown(x):
+    """Return `x` as a message shows it; of a whole number repr may be too long for Python."""
+    try:
+        text = repr(x)
+    except ValueError:
+        return f"a number of type {type(x).__name__}"
+    return text if len(text) <= 200 else f"{text[:200]}..."
+
+
 def _scalar(x, name):
     """Return a plain Python number, bool or text."""
     if hasattr(x, "item") and getattr(x, "size", 1) == 1:
@@ -234,10 +246,14 @@ def _scalar(x, name):
     if isinstance(x, bool):
         return x
     if not isinstance(x, numbers.Real):
-        raise ValueError(f"{name} must be a number, a bool or a text; got {x!r}")
-    x = int(x) if isinstance(x, numbers.Integral) else float(x)
-    if not math.isfinite(x):
-        raise ValueError(f"{name} must be finite; got {x!r}")
+        raise ValueError(f"{name} must be a number, a bool or a text; got {_shown(x)}")
+    try:
+        x = int(x) if isinstance(x, numbers.Integral) else float(x)
+        finite = math.isfinite(x)
+    except OverflowError:
+        finite = False
+    if not finite:
+        raise ValueError(f"{name} must be finite as a float; got {_shown(x)}")
     return x
 
 
@@ -279,7 +295,7 @@ def _uncertainty(measured, interval, tolerance):
     try:
         low, high = interval
     except (TypeError, ValueError):
-        raise ValueError(f"interval must be a pair (low, high); got {interval!r}") from None
+        raise ValueError(f"interval must be a pair (low, high); got {_shown(interval)}") from None
     low, high = _number(low, "interval"), _number(high, "interval")
     if not low <= measured <= high:
         raise ValueError(

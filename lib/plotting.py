@@ -4,10 +4,14 @@ Colours start from the palette of Okabe and Ito, darkened so that thin lines sta
 A method has one colour and a kind of critical point one colour and one marker, in every chapter.
 """
 
+import numbers
+import operator
+
 import matplotlib as mpl
 import numpy as np
 from matplotlib import patheffects
-from matplotlib.colors import LinearSegmentedColormap, ListedColormap, to_rgb
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, ListedColormap, is_color_like, to_rgb
 from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Patch
 from matplotlib.transforms import ScaledTranslation
@@ -86,6 +90,9 @@ _AREA = {"strict saddle": 1.4, "maximizer": 1.15, "degenerate": 0.85}
 
 # Basins of attraction: light enough for markers and paths on top, distinct for every eye.
 _BASINS = ("#8CC5E8", "#F3C77B", "#8FD3B6", "#E3A6C6", "#C9B5E2", "#D8CBB3", "#F2E58A", "#E8A58A")
+
+MOST_LABELS = 10_000
+MOST_POINTS = 10**8
 
 _HEIGHT = LinearSegmentedColormap.from_list("height", ["#DDE9F1", "#F6F6F1", "#F7E7D3"])
 
@@ -186,8 +193,20 @@ def contours(ax, value, xlim, ylim, *, levels=10, n=161, fill=True):
     -----
     Used in every chapter.
     """
+    _check_axes(ax)
     if not callable(value):
-        raise TypeError(f"value must be a function of arrays of shape (..., 2); got {value!r}")
+        raise TypeError(
+            f"value must be a function of arrays of shape (..., 2); got {type(value).__name__}"
+        )
+    xlim, ylim = _range(xlim, "xlim"), _range(ylim, "ylim")
+    n = _whole(n, "n", 2, 10_000)
+    fill = _flag(fill, "fill")
+    if isinstance(levels, (list, tuple, np.ndarray)) and np.shape(levels) != ():
+        levels = np.unique(_vector(levels, "levels", finite=True))
+        if levels.size < 2:
+            raise ValueError(f"levels must be at least two different heights; got {levels}")
+    else:
+        levels = _whole(levels, "levels", 2, 1000)
     x, y = np.linspace(*xlim, n), np.linspace(*ylim, n)
     z = np.asarray(value(np.stack(np.meshgrid(x, y), axis=-1)), dtype=float)
     if z.shape != (n, n):
@@ -196,9 +215,9 @@ def contours(ax, value, xlim, ylim, *, levels=10, n=161, fill=True):
         heights = z[np.isfinite(z)]
         if heights.size == 0:
             raise ValueError("value must be finite somewhere in the window")
-        even = np.linspace(heights.min(), heights.max(), int(levels))
-        equal_area = np.quantile(heights, np.linspace(0, 1, int(levels)))
-        levels = np.unique((even + 2 * equal_area) / 3)
+        even = np.linspace(heights.min(), heights.max(), levels)
+        equal_area = np.quantile(heights, np.linspace(0, 1, levels))
+        levels = np.unique(even / 3 + equal_area / 1.5)
         if len(levels) < 2:
             raise ValueError("value must not be constant over the window")
     if fill:
@@ -237,9 +256,16 @@ def path(ax, xy, *, color=COLORS["gradient_descent"], label=None, dots=60, arrow
     -----
     Used in every chapter.
     """
-    xy = np.asarray(xy, dtype=float)
+    _check_axes(ax)
+    xy = _array(xy, "xy")
     if xy.ndim != 2 or xy.shape[1] != 2:
         raise ValueError(f"xy must have shape (k, 2), one iterate per row; got {xy.shape}")
+    color = _color(color, "color")
+    if label is not None and not isinstance(label, str):
+        raise TypeError(f"label must be a text; got {type(label).__name__}")
+    dots = _whole(dots, "dots", 0, 10**6)
+    arrow = _flag(arrow, "arrow")
+    zorder = _number(zorder, "zorder", -1e6, 1e6)
     low, high = np.sort([ax.get_xlim(), ax.get_ylim()], axis=1).T
     size = high - low
     with np.errstate(invalid="ignore", over="ignore"):
@@ -288,11 +314,19 @@ def critical_points(ax, points, *, legend=False, size=80):
     -----
     Used in every chapter.
     """
+    _check_axes(ax)
+    legend = _flag(legend, "legend")
+    size = _number(size, "size", 0.0, 1e6)
     groups = {}
-    for point in points:
-        if point.kind not in MARKERS:
-            raise ValueError(f"points must be of kind {', '.join(MARKERS)}; got {point.kind!r}")
-        groups.setdefault(point.kind, []).append(np.asarray(point.x, dtype=float))
+    for point in _sequence(points, "points", "critical points", 10**6):
+        kind, x = getattr(point, "kind", None), getattr(point, "x", None)
+        if not isinstance(kind, str) or kind not in MARKERS:
+            told = repr(kind) if isinstance(kind, str) else type(point).__name__
+            raise ValueError(f"points must be of kind {', '.join(MARKERS)}; got {told}")
+        x = _vector(x, "x of points")
+        if x.size != 2:
+            raise ValueError(f"points must lie in the plane; one has {x.size} coordinates")
+        groups.setdefault(kind, []).append(x)
     low, high = np.sort([ax.get_xlim(), ax.get_ylim()], axis=1).T
     handles = []
     for kind in sorted(groups, key=list(MARKERS).index):
@@ -341,17 +375,37 @@ def basins(ax, labels, extent, *, names=None, colors=_BASINS):
     -----
     Used in the primer, "Strict saddles" and "The stable manifold".
     """
-    labels = np.asarray(labels)
+    _check_axes(ax)
+    labels = _array(labels, "labels")
     if labels.ndim != 2 or labels.size == 0 or labels.dtype.kind not in "iu":
         raise ValueError(
             f"labels must be a two-dimensional array of integers, not empty; got {labels.dtype} "
             f"of shape {labels.shape}"
         )
-    if labels.min() < -2:
-        raise ValueError(f"labels must be -2, -1, 0, 1, ...; got {labels.min()}")
+    if labels.min() < -2 or labels.max() > MOST_LABELS:
+        raise ValueError(
+            f"labels must be -2, -1, 0, 1, ... up to {MOST_LABELS}; got {labels.min()} to "
+            f"{labels.max()}"
+        )
+    labels = labels.astype(np.int64)
+    extent = _vector(extent, "extent", finite=True)
+    if extent.size != 4:
+        raise ValueError(f"extent must be (x_low, x_high, y_low, y_high); got {extent.size}")
+    extent = (*_range(extent[:2], "extent"), *_range(extent[2:], "extent"))
+    colors = [_color(color, "colors") for color in _sequence(colors, "colors", "colors", 1000)]
+    if not colors:
+        raise ValueError("colors must hold at least one color; got none")
+    if names is not None:
+        names = dict(names) if isinstance(names, dict) else dict(enumerate(_texts(names, "names")))
+        for label, name in names.items():
+            if not isinstance(label, numbers.Integral) or not -2 <= label <= MOST_LABELS:
+                raise ValueError(f"names must be of labels -2, -1, 0, 1, ...; got {label!r}")
+            if not isinstance(name, str):
+                raise TypeError(f"names must be texts; got {type(name).__name__}")
     palette = {-2: COLORS["undecided"], -1: COLORS["diverged"]}
-    count = max(labels.max() + 1, 0)
-    palette |= {k: colors[k % len(colors)] for k in range(count + len(names or ()))}
+    count = max(int(labels.max()) + 1, 0)
+    known = max([count, *(label + 1 for label in names or ())])
+    palette |= {k: colors[k % len(colors)] for k in range(known)}
     table = ListedColormap([palette[k] for k in range(-2, count)])
     ax.imshow(
         labels, origin="lower", extent=extent, cmap=table, vmin=-2.5, vmax=count - 0.5,
@@ -360,7 +414,6 @@ def basins(ax, labels, extent, *, names=None, colors=_BASINS):
     ax.grid(False)
     ax.set(xlabel="$x_1$", ylabel="$x_2$")
     if names is not None:
-        names = names if isinstance(names, dict) else dict(enumerate(names))
         if -1 not in names and (labels == -1).any():
             names = {**names, -1: "diverged"}
         if -2 not in names and (labels == -2).any():
@@ -391,17 +444,27 @@ def theory_vs_measured(
     -----
     Used in every chapter that measures a law.
     """
-    x, measured = np.asarray(x, dtype=float), np.asarray(measured, dtype=float)
-    grid = x if theory_x is None else np.asarray(theory_x, dtype=float)
-    predicted = np.asarray(predicted, dtype=float)
+    _check_axes(ax)
+    x, measured = _vector(x, "x", finite=True), _vector(measured, "measured")
+    grid = x if theory_x is None else _vector(theory_x, "theory_x", finite=True)
+    predicted = _vector(predicted, "predicted")
     if measured.shape != x.shape:
         raise ValueError(f"measured must have the shape of x, {x.shape}; got {measured.shape}")
     if predicted.shape != grid.shape:
         raise ValueError(f"predicted must have shape {grid.shape}; got {predicted.shape}")
+    labels = _texts(labels, "labels")
+    if len(labels) != 2:
+        raise ValueError(f"labels must be two texts; got {len(labels)}")
+    color = _color(color, "color")
+    if interval is not None:
+        interval = _array(interval, "interval").astype(float)
+        if interval.shape != (2, x.size):
+            raise ValueError(
+                f"interval must be two arrays of shape {x.shape}; got shape {interval.shape}"
+            )
     ax.plot(grid, predicted, "--", color=COLORS["theory"], lw=1.5, label=labels[0], zorder=2)
     if interval is not None:
-        low, high = np.asarray(interval, dtype=float)
-        ax.vlines(x, low, high, color=color, lw=1.6, alpha=0.7, zorder=2.5)
+        ax.vlines(x, *interval, color=color, lw=1.6, alpha=0.7, zorder=2.5)
     ax.plot(x, measured, "o", color=color, mec=PAPER, mew=0.8, ms=6.5, label=labels[1], zorder=3)
     _legend_below(ax, ax.get_legend_handles_labels()[0])
 
@@ -420,6 +483,8 @@ def label_lines(ax, *, gap=1.25):
     -----
     Used wherever lines are few enough to be named.
     """
+    _check_axes(ax)
+    gap = _number(gap, "gap", 0.0, 1000.0)
     height = ax.get_window_extent().height
     step = gap * _points("legend.fontsize") * ax.figure.dpi / 72 / height
     spots = []
@@ -443,6 +508,88 @@ def label_lines(ax, *, gap=1.25):
             fontsize=mpl.rcParams["legend.fontsize"], annotation_clip=False,
             path_effects=[patheffects.withStroke(linewidth=2, foreground=to_rgb(PAPER))],
         )
+
+
+def _check_axes(ax):
+    if not isinstance(ax, Axes):
+        raise TypeError(f"ax must be axes of matplotlib; got {type(ax).__name__}")
+
+
+def _array(x, name):
+    """Return `x` as an array of real numbers that fits into a picture."""
+    try:
+        array = np.asarray(x)
+        if array.dtype.kind not in "fiu" or isinstance(x, bytearray) or np.ma.is_masked(x):
+            raise TypeError
+    except (TypeError, ValueError, OverflowError, MemoryError):
+        raise TypeError(f"{name} must be an array of numbers; got {type(x).__name__}") from None
+    if array.size > MOST_POINTS:
+        raise ValueError(f"{name} must have at most {MOST_POINTS} entries; got {array.size}")
+    with np.errstate(over="ignore"):
+        return array.astype(float) if array.dtype.kind == "f" else array
+
+
+def _vector(x, name, finite=False):
+    array = _array(x, name)
+    if array.ndim != 1:
+        raise ValueError(f"{name} must be one-dimensional; got shape {array.shape}")
+    if finite and not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite")
+    return array.astype(float)
+
+
+def _range(x, name):
+    """Return two ends between which a picture can be drawn."""
+    ends = _vector(x, name, finite=True)
+    if ends.size != 2 or np.abs(ends).max() > 1e100 or not np.ptp(ends) > 1e-12 * abs(ends).max():
+        raise ValueError(f"{name} must have two ends that differ, of at most 1e100; got {ends}")
+    return tuple(ends.tolist())
+
+
+def _number(x, name, low, high):
+    real = isinstance(x, (int, float, np.number)) and np.asarray(x).dtype.kind in "iuf"
+    if not real or not low <= float(x) <= high:
+        kind = type(x).__name__
+        raise ValueError(f"{name} must be a number from {low:g} to {high:g}; got {kind}")
+    return float(x)
+
+
+def _whole(x, name, low, high):
+    try:
+        x = operator.index(x)
+    except TypeError:
+        raise TypeError(f"{name} must be a whole number; got {type(x).__name__}") from None
+    if not low <= x <= high:
+        raise ValueError(f"{name} must be a whole number from {low} to {high}")
+    return x
+
+
+def _flag(x, name):
+    if not isinstance(x, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False; got {type(x).__name__}")
+    return bool(x)
+
+
+def _color(color, name):
+    if not isinstance(color, (str, tuple, list)) or not is_color_like(color):
+        kind = type(color).__name__
+        raise ValueError(f"{name} must be what matplotlib takes for a color; got {kind}")
+    return color
+
+
+def _sequence(x, name, wanted, most):
+    if not isinstance(x, (list, tuple)) or len(x) > most:
+        raise TypeError(
+            f"{name} must be a list or tuple of at most {most} {wanted}; got {type(x).__name__}"
+        )
+    return x
+
+
+def _texts(x, name):
+    texts = _sequence(x, name, "texts", 1000)
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError(f"{name} must be a list or tuple of texts")
+    return texts
 
 
 def _points(key):

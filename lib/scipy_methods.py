@@ -92,8 +92,8 @@ def scipy_method(name, **options):
     field `run` is the `lib.optimizers.Result` with path, trace and the method's own counts; the
     path takes memory, so raise `record_every` in many dimensions. `status` is 0 for
     "converged", 1 for "max_iter", 2 for "diverged", 3 for "inner_failed", 4 for "budget", 5 for
-    "stopped", 6 for "line_search_failed" and 7 for "breakdown", which `message` says in words. An
-    `OverflowError` in `fun` or a derivative counts as "not a number".
+    "stopped", 6 for "line_search_failed", 7 for "breakdown" and 8 for "interrupted", which
+    `message` says in words. An `OverflowError` in `fun` or a derivative counts as "not a number".
 
     A callback of `minimize` gets, as with scipy's own methods, the point, or keyword
     ``intermediate_result``; it is called after each recorded step, and stops the run by raising
@@ -120,10 +120,10 @@ def scipy_method(name, **options):
     knowledge = {key: options.pop(key) for key in KNOWLEDGE if key in options and key not in known}
     for key in ("rho1", "batch_gradient", "batch_hvp"):
         if key in knowledge and not callable(knowledge[key]):
-            raise TypeError(f"{key} must be a function; got {knowledge[key]!r}")
+            raise TypeError(f"{key} must be a function; got {check.shown(knowledge[key])}")
     batches = "batch_gradient" in knowledge or "batch_hvp" in knowledge
     if "n_samples" in knowledge:
-        check.integer(knowledge["n_samples"], "n_samples", low=1)
+        check.count(knowledge["n_samples"], "n_samples", low=1)
     if batches != ("n_samples" in knowledge):
         raise ValueError("n_samples must be given together with batch_gradient or batch_hvp")
     return partial(_minimize, name, knowledge, _checked(name, options))
@@ -151,7 +151,14 @@ def _minimize(
         raise ValueError(f"constraints must not be given: {name} does not know them")
     if isinstance(hess, HessianUpdateStrategy):
         raise TypeError(f"hess must be a function; {name} does not update approximations")
-    x = check.vector(np.atleast_1d(x0), "x0")
+    for word, given in (("fun", fun), ("jac", jac), ("hess", hess), ("hessp", hessp)):
+        left_out = word != "fun" and (given is None or isinstance(given, str))
+        if not (left_out or callable(given)):
+            raise TypeError(f"{word} must be a function; got {check.shown(given)}")
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback must be callable; got {check.shown(callback)}")
+    x = np.atleast_1d(check.floats(x0, "x0"))
+    x = check.vector(x, "x0")
     function = _Function(fun, jac, hess, hessp, args, x.size)
     options = {**own, **_checked(name, options)}
     if callback is not None:
@@ -302,7 +309,7 @@ def _number(found, name):
             raise TypeError
         return float(array.item())
     except (TypeError, ValueError):
-        raise TypeError(f"{name} must return one real number; got {found!r}") from None
+        raise TypeError(f"{name} must return one real number; got {check.shown(found)}") from None
 
 
 def _array(found, shape, name):

@@ -1,9 +1,12 @@
 """Stamped kernels: never stale, never confused, and compiled as seldom as can be."""
 
+import gc
+import importlib
 import json
 import math
 import os
 import pickle
+import pkgutil
 import subprocess
 import sys
 import textwrap
@@ -13,7 +16,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numba import njit, vectorize
+from numba.core.dispatcher import Dispatcher
 
+import lib
 from lib import _jit, curvature, ensembles, optimizers, problems
 from lib._jit import Slot, fingerprint, kernel, stamp
 
@@ -403,3 +408,41 @@ def double_caller(function):
         return function(x)
 
     return call
+
+
+def dispatchers():
+    """Return every compiled function of the package that exists by now."""
+    for module in pkgutil.walk_packages(lib.__path__, "lib."):
+        importlib.import_module(module.name)
+    well = problems.double_well(0.2)
+    for name, method in optimizers.METHODS.items():
+        on_data = name in ("stochastic_hessian_scaled", "restarted_sgd", "approximate_newton")
+        problem = problems.CATALOGUE["logistic_regression"]() if on_data else well
+        method(problem, np.full(problem.dimension, 0.1), max_iter=1)
+    ensembles.run_many(well, [[0.1, 0.2]], 0.1, max_iter=2, check_every=2)
+    kernels = [thing for thing in gc.get_objects() if issubclass(type(thing), Dispatcher)]
+    return [kernel for kernel in kernels if str(kernel.py_func.__module__).startswith("lib.")]
+
+
+@pytest.mark.skipif(not _jit.JIT, reason="nothing is compiled")
+def test_no_kernel_forgets_what_is_not_a_number():
+    """No flag that lets the compiler assume that there are no NaN or that zeros have no sign."""
+    found = [kernel.targetoptions.get("fastmath", False) for kernel in dispatchers()]
+    assert len(found) > 200
+    flags = [set(getattr(flag, "flags", flag)) for flag in found if flag]
+    assert flags and all(flag <= {"contract"} for flag in flags)
+
+
+@pytest.mark.parametrize("every", [1, 8])
+def test_divergence_is_seen_and_dead_neurons_do_not_move(every):
+    runs = ensembles.run_many(
+        problems.quartic(), [[30.0], [0.5]], 0.1, max_iter=64, check_every=every
+    )
+    assert runs.status.tolist() == ["diverged", "max_iter"] and np.isfinite(runs.x).all()
+    network = problems.relu_network((1, 3, 1), [0.0, 0.5, 1.0], [0.0, 1.0, 0.0])
+    theta = problems.pack([([[1], [-1], [2]], [0.1, -0.2, -3.0]), ([[1, 1, -1]], [0.0])])
+    frozen = ensembles.frozen_parameters(network, theta)
+    assert frozen.sum() == 6
+    last = ensembles.run_many(network, theta[None], 0.05, max_iter=64, check_every=every).x[0]
+    assert (last[frozen] - theta[frozen] == 0.0).all() and (last[~frozen] != theta[~frozen]).any()
+    assert (np.signbit(last[frozen]) == np.signbit(theta[frozen])).all()

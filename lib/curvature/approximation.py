@@ -90,9 +90,11 @@ def newton_contraction(H, H_approx, average=False):
     ratios = _ratios(H, H_approx)
     if (ratios == 0.0).any():
         return math.inf
-    errors = 1.0 - 1.0 / ratios
+    with np.errstate(over="ignore"):
+        errors = 1.0 - 1.0 / ratios
+        mean_square = float(np.mean(errors**2))
     if check.flag(average, "average"):
-        return float(np.sqrt(np.mean(errors**2)))
+        return math.sqrt(mean_square)
     return float(np.abs(errors).max())
 
 
@@ -128,7 +130,7 @@ def debias_factor(d, m):
     :math:`\mathbb E\tilde H^{-1}=\frac m{m-d-1}H^{-1}`, the mean of an inverse Wishart matrix. Used
     in "How much Hessian is enough".
     """
-    d = check.integer(d, "d", low=1)
+    d = check.integer(d, "d", low=1, high=LARGEST)
     return 1.0 - (d + 1) / check.integer(m, "m", low=d + 2)
 
 
@@ -174,7 +176,7 @@ def predicted_contraction(d, m, kind="leverage"):
     hold for fresh draws and an error in a direction that does not depend on them. Used in "How
     much Hessian is enough".
     """
-    d = check.integer(d, "d", low=1)
+    d = check.integer(d, "d", low=1, high=LARGEST)
     if check.choice(kind, "kind", KINDS) == "leverage":
         return math.sqrt((d - 1) / check.integer(m, "m", low=1))
     m = check.integer(m, "m", low=d + 4)
@@ -329,8 +331,10 @@ def _ratios(H, H_approx):
     H_approx = _symmetric(H_approx, "H_approx")
     if H.shape != H_approx.shape:
         raise ValueError(f"H_approx must have the shape of H, {H.shape}; got {H_approx.shape}")
+    size = 2.0**200 if np.abs(H_approx).max() > check.SQUARABLE else 1.0
     try:
-        return linalg.eigh(H_approx, H, eigvals_only=True, check_finite=False)
+        with np.errstate(over="ignore"):
+            return size * linalg.eigh(H_approx / size, H, eigvals_only=True, check_finite=False)
     except linalg.LinAlgError:
         smallest = linalg.eigvalsh(H, check_finite=False)[0]
         raise ValueError(
@@ -342,6 +346,7 @@ def _symmetric(matrix, name):
     matrix = check.matrix(matrix, name)
     if matrix.shape[0] != matrix.shape[1]:
         raise ValueError(f"{name} must be square; got shape {matrix.shape}")
-    if np.abs(matrix - matrix.T).max() > 1e-8 * np.abs(matrix).max():
+    half = matrix / 2  # of the largest numbers not even the sum of two is finite
+    if np.abs(half - half.T).max() > 1e-8 * np.abs(half).max():
         raise ValueError(f"{name} must be symmetric")
-    return (matrix + matrix.T) / 2
+    return half + half.T

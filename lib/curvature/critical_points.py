@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lib import _validation as check
+from lib._vectors import norm
 from lib.problems import Problem
 
 
@@ -74,7 +75,7 @@ def classify(problem, x, gradient_tol=1e-6, eigenvalue_tol=1e-8):
     gradient" and "One Hessian-vector product sets the step".
     """
     check.instance(problem, "problem", Problem, "a Problem (see lib.problems.custom)")
-    gradient_norm = float(np.linalg.norm(problem.gradient(x)))
+    gradient_norm = float(norm(problem.gradient(x)))
     hessian = problem.hessian(x)
     if not np.isfinite(hessian).all():
         raise ValueError("x must be a point where the Hessian is finite")

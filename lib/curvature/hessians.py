@@ -63,7 +63,8 @@ def hessian(problem, x, method="analytic", step=None, scheme="central"):
     Returns
     -------
     ndarray, shape (d, d)
-        The Hessian at `x`, symmetrised: one Hessian-vector product per column.
+        The Hessian at `x`, symmetrised: one Hessian-vector product per column. Infinite or NaN
+        where the arithmetic overflows.
 
     Raises
     ------
@@ -92,7 +93,8 @@ def hessian(problem, x, method="analytic", step=None, scheme="central"):
     rows = np.empty((problem.dimension, problem.dimension))
     for direction, out in zip(np.eye(problem.dimension), rows, strict=True):
         write(direction, out)
-    return (rows + rows.T) / 2
+    with np.errstate(over="ignore", invalid="ignore"):
+        return (rows + rows.T) / 2
 
 
 def hessian_operator(problem, x):
@@ -208,7 +210,7 @@ def check_derivatives(problem, x, method="finite_difference", n_directions=3, to
     Returns
     -------
     DerivativeCheck
-        Both relative errors, and whether they pass.
+        Both relative errors, and whether they pass; NaN, which does not, where they overflow.
 
     Raises
     ------
@@ -234,7 +236,7 @@ def check_derivatives(problem, x, method="finite_difference", n_directions=3, to
     check.instance(problem, "problem", Problem, "a Problem (see lib.problems.custom)")
     x = check.point(x, problem.dimension, "x")
     check.choice(method, "method", METHODS[1:])
-    count = check.integer(n_directions, "n_directions", low=1)
+    count = check.size(n_directions, "n_directions", each=problem.dimension)
     largest = check.positive(tol, "tol")
     rng = generator(seed)
     slopes = _complex_slopes if method == "complex_step" else _difference_slopes

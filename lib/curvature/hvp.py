@@ -52,7 +52,7 @@ def hvp(problem, x, v, method="analytic", step=None, scheme="central"):
     Returns
     -------
     ndarray, shape (d,)
-        The Hessian at `x` times `v`.
+        The Hessian at `x` times `v`; infinite or NaN where the arithmetic overflows.
 
     Raises
     ------

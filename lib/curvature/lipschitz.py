@@ -58,16 +58,19 @@ def gradient_lipschitz(problem, points, n_pairs=100, seed=0):
     """
     check.instance(problem, "problem", Problem, "a Problem (see lib.problems.custom)")
     points = check.points(points, problem.dimension, "points")
-    pairs = check.integer(n_pairs, "n_pairs", low=0)
+    pairs = check.size(n_pairs, "n_pairs", low=0, each=problem.dimension)
     rng = generator(seed)
     start = rng.standard_normal(problem.dimension)
     largest = max(_norm(product_at(problem, x, "points"), start)[0] for x in points)
     gradients = np.array([problem.gradient(x) for x in points])
+    if not np.isfinite(gradients).all():
+        raise ValueError("points must lie where the gradient is finite")
     i, j = rng.integers(0, points.shape[0], (2, pairs))
-    distances = np.linalg.norm(points[i] - points[j], axis=1)
-    apart = distances > 0.0
-    changes = np.linalg.norm(gradients[i] - gradients[j], axis=1)
-    return float(np.max(changes[apart] / distances[apart], initial=largest))
+    with np.errstate(over="ignore", invalid="ignore"):
+        distances = np.linalg.norm(points[i] - points[j], axis=1)
+        apart = (distances > 0.0) & (distances < math.inf)
+        changes = np.linalg.norm(gradients[i] - gradients[j], axis=1)
+        return float(np.max(changes[apart] / distances[apart], initial=largest))
 
 
 def hessian_lipschitz(problem, points, n_directions=3, n_rounds=3, step=None, seed=0):
@@ -122,8 +125,8 @@ def hessian_lipschitz(problem, points, n_directions=3, n_rounds=3, step=None, se
     """
     check.instance(problem, "problem", Problem, "a Problem (see lib.problems.custom)")
     points = check.points(points, problem.dimension, "points")
-    count = check.integer(n_directions, "n_directions", low=1)
-    rounds = check.integer(n_rounds, "n_rounds", low=1)
+    count = check.size(n_directions, "n_directions", each=problem.dimension)
+    rounds = check.count(n_rounds, "n_rounds", low=1)
     size = None if step is None else check.positive(step, "step")
     rng = generator(seed)
     largest = 0.0
@@ -152,7 +155,8 @@ def armijo_threshold(sigma, rho, hessian_lipschitz):
     Returns
     -------
     float
-        :math:`3\sigma^2(1-2\rho)/L_2`, infinite for a constant Hessian.
+        :math:`3\sigma^2(1-2\rho)/L_2`, infinite for a constant Hessian and where it
+        overflows.
 
     Raises
     ------
@@ -177,7 +181,7 @@ def armijo_threshold(sigma, rho, hessian_lipschitz):
     constant = check.number(hessian_lipschitz, "hessian_lipschitz", low=0.0)
     if constant == 0.0:
         return math.inf
-    return 3.0 * curvature**2 * (1.0 - 2.0 * decrease) / constant
+    return 3.0 * (curvature * curvature) * (1.0 - 2.0 * decrease) / constant
 
 
 def _norm(product, start):

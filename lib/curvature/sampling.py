@@ -41,6 +41,7 @@ class RowSample:
     probabilities: np.ndarray = field(repr=False)
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what overflows is told below
 def gram(A, weights=None):
     r"""Form the weighted Gram matrix :math:`A^\top DA`.
 
@@ -76,10 +77,11 @@ def gram(A, weights=None):
     weights = _weights(weights, rows.shape[0])
     total = _sparse_gram(rows, weights) if sparse.issparse(rows) else _dense_gram(rows, weights)
     if not np.isfinite(total).all():
-        raise ValueError("A must be finite, and small enough not to overflow")
+        raise ValueError("A must be finite, and with its weights small enough not to overflow")
     return total
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what overflows is told below
 def leverage_scores(A, weights=None, method="exact", oversampling=8, n_projections=12, seed=0):
     r"""Compute how much each row matters for the Gram matrix :math:`A^\top DA`.
 
@@ -134,19 +136,24 @@ def leverage_scores(A, weights=None, method="exact", oversampling=8, n_projectio
     if weights is not None and (weights < 0).any():
         raise ValueError(f"weights must not be negative; the smallest is {weights.min():g}")
     root = None if weights is None else np.sqrt(weights)
+    draws = source(seed)
     if check.choice(method, "method", ("exact", "sketched")) == "exact":
         whitener = _whitener(rows, root)
     else:
-        size = check.integer(oversampling, "oversampling", low=1) * rows.shape[1]
-        count = check.integer(n_projections, "n_projections", low=1)
-        whitener = _sketched_whitener(rows, root, size, count, source(seed))
+        d = rows.shape[1]
+        size = check.size(oversampling, "oversampling", each=d * d) * d
+        count = check.size(n_projections, "n_projections", each=max(d, BLOCK))
+        whitener = _sketched_whitener(rows, root, size, count, draws)
     scores = np.empty(rows.shape[0])
-    for first, block in _blocks(rows, root, BLOCK):
+    for first, block in _blocks(rows, None, BLOCK):
         part = block @ whitener
+        if root is not None:
+            part *= root[first : first + BLOCK, None]
         scores[first : first + BLOCK] = np.einsum("ij,ij->i", part, part)
     return np.minimum(scores, 1.0)
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what overflows is told below
 def sampling_probabilities(A, weights=None, scheme="leverage", seed=0):
     r"""Compute the probability with which a scheme draws each row.
 
@@ -186,6 +193,7 @@ def sampling_probabilities(A, weights=None, scheme="leverage", seed=0):
     n = rows.shape[0]
     weights = _weights(weights, n)
     size = None if weights is None else np.abs(weights)
+    draws = source(seed)
     if check.choice(scheme, "scheme", SCHEMES) == "uniform":
         return np.full(n, 1.0 / n)
     if scheme == "row_norm":
@@ -193,10 +201,10 @@ def sampling_probabilities(A, weights=None, scheme="leverage", seed=0):
     elif scheme == "leverage":
         scores = leverage_scores(rows, size)
     else:
-        scores = leverage_scores(rows, size, "sketched", seed=seed)
+        scores = leverage_scores(rows, size, "sketched", seed=draws)
     total = scores.sum()
     if not np.isfinite(total):
-        raise ValueError("A must be finite, and small enough not to overflow")
+        raise ValueError("A must be finite, and with its weights small enough not to overflow")
     if total == 0.0:
         raise ValueError("A and weights must have a row that is not zero, even when squared")
     return scores / total
@@ -253,7 +261,7 @@ def sample_rows(A, weights=None, n_samples=1, scheme="leverage", seed=0, replace
     n = rows.shape[0]
     weights = _weights(weights, n)
     alone = not check.flag(replacement, "replacement")
-    count = check.integer(n_samples, "n_samples", low=1, high=n if alone else None)
+    count = check.integer(n_samples, "n_samples", low=1, high=n if alone else check.ROOM)
     draws = source(seed)
     if check.choice(scheme, "scheme", SCHEMES) == "uniform":
         if alone:
@@ -322,7 +330,12 @@ def sampled_gram(A, sample):
 def _weights(weights, n):
     if weights is None:
         return None
-    return check.point(weights, n, "weights")
+    weights = check.vector(weights, "weights")
+    if weights.size != n:
+        raise ValueError(
+            f"weights must have shape ({n},), one entry per row of A; got shape {weights.shape}"
+        )
+    return weights
 
 
 def _dense_gram(rows, weights):

@@ -99,8 +99,9 @@ def self_bounding_ratios(problem, points, n_starts=3, seed=0):
     Returns
     -------
     SelfBoundingRatios
-        Norms of the derivatives and their ratios to the bounds; what is certified is certified
-        on these points only, as a lower bound of the supremum.
+        Norms of the derivatives and their ratios to the bounds, NaN where a bound is lost in
+        rounding; what is certified is certified on these points only, as a lower bound of the
+        supremum.
 
     Raises
     ------
@@ -129,7 +130,7 @@ def self_bounding_ratios(problem, points, n_starts=3, seed=0):
     """
     check.instance(problem, "problem", Problem, "a Problem (see lib.problems.custom)")
     points = check.points(points, problem.dimension, "points")
-    starts = check.integer(n_starts, "n_starts", low=1)
+    starts = check.size(n_starts, "n_starts", each=problem.dimension)
     rng = np.random.default_rng(check.integer(seed, "seed", low=0))
     directions = rng.standard_normal((starts, problem.dimension))
     directions /= np.linalg.norm(directions, axis=1)[:, None]
@@ -192,7 +193,7 @@ def l0_l1_bound(L0, L1, t):
     L1 = check.number(L1, "L1", low=0.0)
     heights = check.floats(t, "t")
     if not (np.isfinite(heights) & (heights >= 0.0)).all():
-        raise ValueError(f"t must be finite and at least 0; got {t!r}")
+        raise ValueError(f"t must be finite and at least 0; got {check.shown(t)}")
     bounds = np.array([l0_l1_rho(height, L0, L1) for height in heights.ravel()])
     return bounds.reshape(heights.shape) if heights.ndim else float(bounds[0])
 
@@ -223,7 +224,8 @@ def _norms(problem, points, directions):
         hessians = rows.reshape(-1, d, d)
         finite = np.isfinite(hessians).all(axis=(1, 2))
         hessians[~finite] = 0.0
-        halves = (hessians + hessians.transpose(0, 2, 1)) / 2.0
+        halves = hessians / 2.0  # of the largest numbers not even the sum of two is finite
+        halves = halves + halves.transpose(0, 2, 1)
         seconds[part] = np.abs(np.linalg.eigvalsh(halves)).max(axis=1)
         seconds[part][~finite] = np.nan
     return values, slopes, seconds, thirds

@@ -11,6 +11,7 @@ BLOCK = 1024  # rows at a time
 CACHED = 2**15  # entries that stay in the fast part of the cache
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what overflows is told below
 def gaussian_sketch(R, size, seed=0):
     r"""Multiply by a matrix of independent normal numbers of variance 1/size.
 
@@ -46,7 +47,7 @@ def gaussian_sketch(R, size, seed=0):
     2017). Used in "How much Hessian is enough".
     """
     rows = as_rows(R, "R")
-    size = check.integer(size, "size", low=1)
+    size = check.size(size, "size", each=max(rows.shape[1], BLOCK))
     draws = source(seed)
     out = np.zeros((rows.shape[1], size))
     for first in range(0, rows.shape[0], BLOCK):
@@ -89,7 +90,7 @@ def count_sketch(R, size, seed=0):
     One pass over the entries of `R`, whatever the size. Used in "How much Hessian is enough".
     """
     rows = as_rows(R, "R")
-    size = check.integer(size, "size", low=1)
+    size = check.size(size, "size", each=rows.shape[1])
     return _checked(scatter(rows, None, size, source(seed)), "R")
 
 
@@ -138,6 +139,7 @@ def hadamard_sketch(R, size, seed=0):
     height = padded(n)
     size = check.integer(size, "size", low=1, high=height)
     draws = source(seed)
+    check.room(height * d, "R")
     mixed = np.zeros((height, d))
     mixed[:n] = rows.toarray() if sparse.issparse(rows) else rows
     mixed[:n] *= _signs(n, draws)[:, None]
@@ -170,12 +172,13 @@ def as_rows(A, name):
         rows = sparse.csr_array(A).astype(np.float64, copy=False)
     else:
         rows = A
-        if not (isinstance(A, np.ndarray) and A.dtype == np.float64):
+        if type(A) is not np.ndarray or A.dtype != np.float64:
             rows = check.floats(A, name)
     if rows.ndim != 2 or 0 in rows.shape:
         raise ValueError(
             f"{name} must be a matrix with at least one row and column; got shape {rows.shape}"
         )
+    check.room(rows.nnz if sparse.issparse(rows) else rows.size, name)
     return rows
 
 

@@ -8,6 +8,7 @@ from scipy.linalg import eigh_tridiagonal
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
 from lib import _validation as check
+from lib._vectors import norm
 from lib.curvature.hvp import generator, product_at
 
 ENDS = ("both", "smallest", "largest")
@@ -128,7 +129,7 @@ def lanczos(problem, x, n_steps, seed=0, start=None):
     your own.
     """
     product = product_at(problem, x)
-    steps = check.integer(n_steps, "n_steps", low=1)
+    steps = check.count(n_steps, "n_steps", low=1)
     rng = generator(seed)
     if start is None:
         first = rng.standard_normal(problem.dimension)
@@ -195,7 +196,7 @@ def extreme_eigenvalues(problem, x, k=1, which="both", tol=1e-8, max_steps=1000,
     count = check.integer(k, "k", low=1, high=d)
     check.choice(which, "which", ENDS)
     accuracy = check.positive(tol, "tol")
-    budget = check.integer(max_steps, "max_steps", low=1)
+    budget = check.count(max_steps, "max_steps", low=1)
     rng = generator(seed)
     if d <= DENSE or 8 * count > d:
         return _dense(product, d, count, which, 0)
@@ -211,6 +212,7 @@ def extreme_eigenvalues(problem, x, k=1, which="both", tol=1e-8, max_steps=1000,
     )
 
 
+@np.errstate(over="ignore", invalid="ignore")  # an error bar may be infinite
 def spectral_density(problem, x, n_steps=80, n_vectors=10, sigma=None, grid=None, seed=0):
     r"""Estimate the density of the eigenvalues of the Hessian by stochastic Lanczos quadrature.
 
@@ -268,8 +270,8 @@ def spectral_density(problem, x, n_steps=80, n_vectors=10, sigma=None, grid=None
     """
     product = product_at(problem, x)
     d = problem.dimension
-    steps = check.integer(n_steps, "n_steps", low=1)
-    count = check.integer(n_vectors, "n_vectors", low=2)
+    steps = check.count(n_steps, "n_steps", low=1)
+    count = check.size(n_vectors, "n_vectors", low=2, each=problem.dimension)
     width = None if sigma is None else check.positive(sigma, "sigma")
     places = None if grid is None else check.vector(grid, "grid")
     rng = generator(seed)
@@ -353,7 +355,8 @@ def negative_curvature_direction(problem, x, tol=1e-6, seed=0):
     if curvature >= -threshold:
         return None
     direction = found.vectors[:, 0].copy()
-    slope = problem.gradient(x) @ direction
+    with np.errstate(over="ignore", invalid="ignore"):
+        slope = problem.gradient(x) @ direction
     if slope == 0.0:
         slope = -direction[np.abs(direction).argmax()]
     return (-direction if slope > 0.0 else direction), curvature
@@ -406,7 +409,7 @@ def is_second_order_stationary(problem, x, epsilon, hessian_lipschitz=1.0, seed=
     small = check.positive(epsilon, "epsilon")
     threshold = math.sqrt(check.positive(hessian_lipschitz, "hessian_lipschitz") * small)
     lowest = extreme_eigenvalues(problem, x, which="smallest", seed=seed).values[0]
-    return bool(np.linalg.norm(problem.gradient(x)) <= small and lowest >= -threshold)
+    return bool(norm(problem.gradient(x)) <= small and lowest >= -threshold)
 
 
 def tridiagonal(product, start, n_steps):
@@ -443,8 +446,8 @@ class _Spent(Exception):
 
 def _dense(product, d, count, which, spent):
     """Return the wanted eigenpairs of the whole Hessian."""
-    matrix = np.array([product(direction) for direction in np.eye(d)])
-    matrix = (matrix + matrix.T) / 2
+    matrix = np.array([product(direction) for direction in np.eye(d)]) / 2
+    matrix = matrix + matrix.T  # of the largest numbers not even the sum of two is finite
     vectors = np.linalg.eigh(matrix)[1]
     low = vectors[:, :count] if which != "largest" else vectors[:, :0]
     high = vectors[:, d - count :] if which != "smallest" else vectors[:, :0]

@@ -78,7 +78,7 @@ def hutchinson_trace(problem, x, n_vectors=30, distribution="rademacher", seed=0
     no chapter; it is there for problems of your own.
     """
     product = product_at(problem, x)
-    count = check.integer(n_vectors, "n_vectors", low=2)
+    count = check.size(n_vectors, "n_vectors", low=2, each=problem.dimension)
     check.choice(distribution, "distribution", DISTRIBUTIONS)
     rng = generator(seed)
     if distribution == "rademacher":
@@ -127,7 +127,7 @@ def hutchinson_diagonal(problem, x, n_vectors=30, seed=0):
     is there for problems of your own.
     """
     product = product_at(problem, x)
-    count = check.integer(n_vectors, "n_vectors", low=2)
+    count = check.size(n_vectors, "n_vectors", low=2, each=problem.dimension)
     rng = generator(seed)
     vectors = _signs(rng, (count, problem.dimension))
     return _mean(np.array([v * product(v) for v in vectors]), count)
@@ -176,7 +176,7 @@ def hutch_plus_plus(problem, x, n_products=30, seed=0):
     """
     product = product_at(problem, x)
     d = problem.dimension
-    count = check.integer(n_products, "n_products", low=4)
+    count = check.size(n_products, "n_products", low=4, each=d)
     rng = generator(seed)
     size = min(count // 3, d)
     images = np.array([product(v) for v in _signs(rng, (size, d))])
@@ -192,6 +192,7 @@ def _signs(rng, shape):
     return 2.0 * rng.integers(0, 2, shape) - 1.0
 
 
+@np.errstate(over="ignore", invalid="ignore")  # an error bar may be infinite
 def _mean(samples, n_hvp):
     """Return the mean of the samples along the first axis with its standard error."""
     value = samples.mean(axis=0)

@@ -53,7 +53,7 @@ def sampler(problem, batch_size, sampling):
     if problem.n_samples == 0 or problem.batch_gradient_kernel is None:
         raise ValueError(
             f"batch_size must be None, for the whole gradient, because {problem.name} is no mean "
-            f"over samples; got {batch_size!r}"
+            f"over samples; got {check.shown(batch_size)}"
         )
     size = check.integer(batch_size, "batch_size", low=1, high=problem.n_samples)
     if sampling == "with_replacement":

@@ -9,21 +9,27 @@ plan's kernels and returns a `Result`. `lib.ensembles` runs the same plan from m
 import functools
 import inspect
 import re
+import signal
+import threading
+import time
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from lib import _validation as check
-from lib._jit import Slot, stamp
+from lib._jit import Slot, is_kernel, stamp
 from lib._random import stream
 from lib.optimizers import _drive as d
-from lib.optimizers._steps import RUNNING, STOPPED
+from lib.optimizers._steps import MAX_ITER, RUNNING, STOPPED
 from lib.optimizers.result import STATUSES, Result
 from lib.problems import Problem
 
 METHODS = {}
 
 LONGEST = 10**9  # the largest max_iter
+INTERRUPTED = STATUSES.index("interrupted")
+FIRST = 2**18  # numbers that the steps before the first look for Ctrl-C may read
+PATIENCE = 0.1  # seconds between later looks
 
 COMMON = {
     "max_iter": (1000, "int", "Largest number of steps."),
@@ -43,7 +49,8 @@ COMMON = {
     "record_every": (
         1,
         "int",
-        "Record each so-manieth iterate; the start and the last one are always recorded.",
+        "Record each so-manieth iterate; the start and the last one are always recorded. A path\n"
+        "of `max_iter` steps may take 4 GiB at most.",
     ),
     "divergence_radius": (
         1e8,
@@ -237,7 +244,7 @@ def _stamped(template, bound):
 
 def settings(plan, max_iter, max_evaluations, record_every):
     """Return the loop's whole-number settings ``w``."""
-    w = np.zeros(7, dtype=np.int64)
+    w = np.zeros(d.SETTINGS, dtype=np.int64)
     w[d.UNTIL] = w[d.LAST] = max_iter
     w[d.BUDGET_LIMIT] = max_evaluations or 0
     w[d.STRIDE] = record_every
@@ -252,8 +259,8 @@ def _run(name, plan, own, x0, shared):
     tol = check.number(shared["tol"], "tol", low=0.0)
     limit = shared["max_evaluations"]
     if limit is not None:
-        check.integer(limit, "max_evaluations", low=1)
-    stride = check.integer(shared["record_every"], "record_every", low=1)
+        check.count(limit, "max_evaluations", low=1)
+    stride = check.count(shared["record_every"], "record_every", low=1)
     radius = check.positive(shared["divergence_radius"], "divergence_radius")
     if abs(x).max() > radius:
         raise ValueError(
@@ -264,6 +271,12 @@ def _run(name, plan, own, x0, shared):
     if callback is not None and not callable(callback):
         raise TypeError(f"callback must be callable; got {type(callback).__name__}")
     made = plan(**own)
+    rows = last // stride + 3
+    if rows * (3 + len(made.trace) + problem.dimension) > check.ROOM:
+        raise ValueError(
+            f"record_every must be larger for max_iter = {last}: {rows} recorded iterates would "
+            f"take more than {check.ROOM // 2**27} GiB"
+        )
     log = _Log(last, stride, problem.dimension, len(made.trace))
     w = settings(made, last, limit, stride)
     run = kernels(problem, made)
@@ -288,34 +301,86 @@ def _run(name, plan, own, x0, shared):
 
 
 def _in_pieces(run, arguments, log, callback, progress):
-    """Run the loop, returning to Python as often as a callback or a progress bar needs it."""
+    """Run the loop, returning to Python for a callback, a progress bar or Ctrl-C.
+
+    A run that is short enough is one piece; else pieces grow until each takes a moment.
+    """
     w, counters = arguments[11], arguments[10]
-    if callback is None and not progress:
-        return run(*arguments, log.rows)
     last, stride = int(w[d.LAST]), int(w[d.STRIDE])
-    piece = stride if callback is not None else max(1, last // 200)
+    reads = arguments[0].size + arguments[4].size
+    piece = max(1, FIRST // reads) if is_kernel(run) else 1
+    if callback is None and not progress and last <= piece:
+        return run(*arguments, log.rows)
+    most = max(1, last // 200) if progress else last
     bar = _progress_bar(last) if progress else None
     code = RUNNING
     seen = 0
+    until = 0 if callback is not None or progress else piece
     try:
-        w[d.UNTIL] = 0
-        while code == RUNNING:
-            code = run(*arguments, log.rows)
-            if bar is not None:
-                bar.update(int(counters[d.STEPS]) - bar.n)
-            while callback is not None and seen < counters[d.ROWS]:
-                try:
-                    enough = callback(*log.row(seen))
-                except StopIteration:
-                    enough = True
-                if enough and code == RUNNING:
-                    code = STOPPED
-                seen += 1
-            w[d.UNTIL] = min(last, int(w[d.UNTIL]) + piece)
+        with _Interrupts() as interrupts:
+            while code == RUNNING:
+                w[d.UNTIL] = until
+                began = time.perf_counter()
+                code = interrupts.hold(run, *arguments, log.rows)
+                if time.perf_counter() - began < PATIENCE:
+                    piece *= 2
+                if bar is not None:
+                    bar.update(int(counters[d.STEPS]) - bar.n)
+                while callback is not None and seen < counters[d.ROWS]:
+                    try:
+                        enough = STOPPED if callback(*log.row(seen)) else RUNNING
+                    except StopIteration:
+                        enough = STOPPED
+                    except KeyboardInterrupt:
+                        enough = INTERRUPTED
+                    if code == RUNNING:
+                        code = enough
+                    seen += 1
+                if interrupts.seen and code == RUNNING:
+                    w[d.LAST] = w[d.UNTIL] = counters[d.STEPS]
+                    code = run(*arguments, log.rows)
+                    code = INTERRUPTED if code == MAX_ITER else code
+                until = min(last, until + min(piece, most))
+                if callback is not None:
+                    until = min(until, (int(counters[d.STEPS]) // stride + 1) * stride)
     finally:
         if bar is not None:
             bar.close()
     return code
+
+
+class _Interrupts:
+    """Holds Ctrl-C back while the loop runs, so that it ends between two steps.
+
+    A second Ctrl-C, and one outside of the loop, raise KeyboardInterrupt as usual. Where the
+    program handles Ctrl-C itself, and outside of the main thread, nothing is changed.
+    """
+
+    def __init__(self):
+        self.seen = self.held = False
+
+    def __enter__(self):
+        main = threading.current_thread() is threading.main_thread()
+        self.ours = main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        if self.ours:
+            signal.signal(signal.SIGINT, self._note)
+        return self
+
+    def __exit__(self, *error):
+        if self.ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def hold(self, run, *arguments):
+        """Return ``run(*arguments)``; Ctrl-C meanwhile is only noted."""
+        self.held = True
+        code = run(*arguments)
+        self.held = False
+        return code
+
+    def _note(self, number, frame):
+        if self.seen or not self.held:
+            signal.default_int_handler(number, frame)
+        self.seen = True
 
 
 def _progress_bar(total):

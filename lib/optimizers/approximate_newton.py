@@ -149,7 +149,7 @@ def approximate_newton(
     drawn = variant in ("sampled", "sketched") or (variant == "fixed" and n_samples is not None)
     if n_samples is None:
         n_samples = _default_count(problem)
-    count = check.integer(n_samples, "n_samples", low=1)
+    count = check.size(n_samples, "n_samples", each=problem.dimension)
     check.choice(scheme, "scheme", SCHEMES)
     check.choice(sketch, "sketch", tuple(SKETCHES))
     draws = source(check.integer(seed, "seed", low=0))
@@ -302,7 +302,8 @@ def _step(estimate, rate, safeguard, search, limits):
         slope = float(g @ direction)
         step, f_ahead = rate, math.nan
         if search is None:
-            ahead[:] = x + rate * direction
+            with np.errstate(over="ignore", invalid="ignore"):  # the loop sees it
+                ahead[:] = x + rate * direction
         else:
             bound = f + ROUNDING * abs(f)
             step, f_ahead = search(x, bound, p, direction, slope, rate, *limits, ahead, c)

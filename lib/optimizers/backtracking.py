@@ -76,7 +76,7 @@ def backtracking_gradient_descent(
             check.number(shrink, "shrink", low=0.0, high=1.0, open_low=True, open_high=True),
             factor,
             check.positive(first_step, "first_step"),
-            check.integer(max_trials, "max_trials", low=1),
+            check.count(max_trials, "max_trials", low=1),
         ],
         scalars=[np.nan],
         trace=("step_size",),

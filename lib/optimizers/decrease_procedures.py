@@ -57,10 +57,15 @@ class Procedure:
     oracle_calls: int
 
     def __post_init__(self):
+        check.instance(self.name, "name", str, "a text")
         if not callable(self.apply):
             raise TypeError(f"apply must be callable; got {type(self.apply).__name__}")
-        check.positive(self.decrease, "decrease")
-        check.integer(self.oracle_calls, "oracle_calls", low=1)
+        numbers = {
+            "decrease": check.positive(self.decrease, "decrease"),
+            "oracle_calls": check.count(self.oracle_calls, "oracle_calls", low=1),
+        }
+        for name, number in numbers.items():
+            object.__setattr__(self, name, number)
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +143,8 @@ def gradient_step(learning_rate, epsilon):
     def apply(problem, x, seed):
         return x - rate * problem.gradient(x), x[None], 1
 
-    return Procedure("gradient step", apply, 0.5 * rate * eps**2, 1)
+    promised = _promise(0.5 * rate * (eps * eps), "learning_rate and epsilon")
+    return Procedure("gradient step", apply, promised, 1)
 
 
 def perturbed_epoch(
@@ -201,10 +207,12 @@ def perturbed_epoch(
         run = gradient_descent(
             problem, start, rate, max_iter=interval, tol=0.0, record_every=interval
         )
+        _go_on(run)
         better = run.value <= problem.value(x)
         return run.x if better else x, x[None], 1 + run.n_gradient + 2  # two values
 
-    return Procedure("perturbed epoch", apply, min(drop, 0.5 * rate * small**2), interval + 4)
+    step = _promise(0.5 * rate * (small * small), "learning_rate and gradient_threshold")
+    return Procedure("perturbed epoch", apply, min(drop, step), interval + 4)
 
 
 def ball_sgd(learning_rate, ball_radius, n_steps, decrease, batch_size=1, noise=0.0):
@@ -259,7 +267,7 @@ def ball_sgd(learning_rate, ball_radius, n_steps, decrease, batch_size=1, noise=
     rate = check.positive(learning_rate, "learning_rate")
     size = check.positive(ball_radius, "ball_radius")
     steps = check.integer(n_steps, "n_steps", low=1, high=LONGEST)
-    samples = 1 if batch_size is None else check.integer(batch_size, "batch_size", low=1)
+    samples = 1 if batch_size is None else check.count(batch_size, "batch_size", low=1)
     shake = check.number(noise, "noise", low=0.0)
 
     def apply(problem, x, seed):
@@ -276,6 +284,7 @@ def ball_sgd(learning_rate, ball_radius, n_steps, decrease, batch_size=1, noise=
             max_iter=steps,
             record_every=steps,
         )
+        _go_on(run)
         used = (run.n_iter + (run.status == "diverged")) * samples
         if run.status == "converged":  # the last row of the path is the average
             return run.path[-2], run.x[None], used
@@ -348,7 +357,7 @@ def decrease_method(problem, x0, procedure, target, infimum=None, max_rounds=Non
     first = check.integer(seed, "seed", low=0)
     values = [problem.value(x)]
     bound = _most_rounds(problem, procedure, values[0], infimum)
-    limit = bound if max_rounds is None else check.integer(max_rounds, "max_rounds", low=0)
+    limit = bound if max_rounds is None else check.count(max_rounds, "max_rounds")
     calls = broken = rounds = 0
     found = False
     while rounds < limit and not found and math.isfinite(values[-1]):
@@ -373,6 +382,19 @@ def decrease_method(problem, x0, procedure, target, infimum=None, max_rounds=Non
     )
 
 
+def _go_on(run):
+    """Hand on the Ctrl-C that ended a run within a procedure."""
+    if run.status == "interrupted":
+        raise KeyboardInterrupt
+
+
+def _promise(decrease, names):
+    """Return the promised decrease of a gradient step if it is an ordinary float."""
+    if not 0.0 < decrease < math.inf:
+        raise ValueError(f"decrease must be finite and above 0; what {names} promise is {decrease}")
+    return decrease
+
+
 def _most_rounds(problem, procedure, height, infimum):
     """Return the bound N of the rounds from a point of this value."""
     if not math.isfinite(height):
@@ -381,11 +403,12 @@ def _most_rounds(problem, procedure, height, infimum):
         if "infimum" not in problem.constants:
             raise ValueError(f"infimum must be given: none is known for {problem.name}")
         infimum = min(problem.constants["infimum"], height)  # rounding may put a value below it
-    rounds = (height - check.number(infimum, "infimum", high=height)) / procedure.decrease
+    gap = height - check.number(infimum, "infimum", high=height)
+    rounds = gap / procedure.decrease
     if not rounds < 2**53:
         raise ValueError(
             "procedure must promise a decrease that is not negligible; it promises "
-            f"{procedure.decrease:g} of {height - infimum:g}"
+            f"{procedure.decrease:g} of {gap:g}"
         )
     return math.ceil(rounds) + 1
 
@@ -407,4 +430,4 @@ def _apply(procedure, problem, x, seed):
             f"procedure must return a point of shape ({d},) and candidates of shape (m, {d}); "
             f"got shapes {ahead.shape} and {candidates.shape}"
         )
-    return ahead, candidates, check.integer(answer[2], "oracle calls of procedure", low=0)
+    return ahead, candidates, check.count(answer[2], "oracle calls of procedure")

@@ -337,8 +337,8 @@ def scalings(g, Hg):
     gg, gh, hh = _products(g, Hg)
     if not gh > 0.0:
         raise ValueError(f"g and Hg must have a positive inner product; got {gh:g}")
-    if not hh < math.inf:
-        raise ValueError("Hg must not be so much longer than g that squares overflow")
+    if not 0.0 < hh < math.inf:
+        raise ValueError("Hg must not be so much longer than g, or shorter, that squares overflow")
     mr, gm, cg = (scaling_of(which, gg, gh, hh) for which in (MR, GM, CG))
     return Scalings(cg, mr, gm, gh / math.sqrt(gg) / math.sqrt(hh))
 
@@ -448,7 +448,7 @@ def _scaling_options(scaling, sigma, lpc_step, nc_step):
     if not isinstance(nc_step, str):
         return [number, sigma, lpc_step, check.positive(nc_step, "nc_step")]
     if nc_step != "last":
-        raise ValueError(f"nc_step must be a positive number or 'last'; got {nc_step!r}")
+        raise ValueError(f"nc_step must be a positive number or 'last'; got {check.shown(nc_step)}")
     return [number, sigma, lpc_step, TAKE_LAST]
 
 

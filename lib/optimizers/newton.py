@@ -120,7 +120,7 @@ def search_options(sufficient_decrease, shrink, max_trials):
     return (
         check.number(sufficient_decrease, "sufficient_decrease", **inner),
         check.number(shrink, "shrink", **inner),
-        check.integer(max_trials, "max_trials", low=1),
+        check.count(max_trials, "max_trials", low=1),
     )
 
 

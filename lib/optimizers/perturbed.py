@@ -154,7 +154,7 @@ def jin_parameters(
     ell = check.positive(smoothness, "smoothness")
     rho = check.positive(hessian_lipschitz, "hessian_lipschitz")
     eps = check.number(epsilon, "epsilon", low=0.0, high=ell * ell / rho, open_low=True)
-    d = check.integer(dimension, "dimension", low=1)
+    d = check.count(dimension, "dimension", low=1)
     delta = check.number(
         failure_probability,
         "failure_probability",
@@ -223,8 +223,8 @@ def ball_noise(n, dimension, radius, seed):
     -----
     The noise of Jin et al. (2017). Used in "Escape time" and "Escaping without smoothness".
     """
-    count = check.integer(n, "n", low=1)
-    d = check.integer(dimension, "dimension", low=1)
+    d = check.size(dimension, "dimension")
+    count = check.size(n, "n", each=d)
     size = check.positive(radius, "radius")
     state = random.stream(seed)
     points = np.empty((count, d))

@@ -28,7 +28,7 @@ def gradient_map(problem, x, learning_rate):
     Returns
     -------
     ndarray, shape (d,)
-        The point after the step.
+        The point after the step, infinite or NaN where it overflows.
 
     Raises
     ------
@@ -48,7 +48,9 @@ def gradient_map(problem, x, learning_rate):
     """
     check.instance(problem, "problem", Problem, "a Problem (see lib.problems.custom)")
     x = check.point(x, problem.dimension, "x")
-    return x - check.positive(learning_rate, "learning_rate") * problem.gradient(x)
+    rate = check.positive(learning_rate, "learning_rate")
+    with np.errstate(over="ignore", invalid="ignore"):
+        return x - rate * problem.gradient(x)
 
 
 def inverse_gradient_map(problem, y, learning_rate, tol=1e-14, max_iter=100_000):
@@ -109,7 +111,7 @@ def inverse_gradient_map(problem, y, learning_rate, tol=1e-14, max_iter=100_000)
         problem.parameters,
         rate,
         check.positive(tol, "tol"),
-        check.integer(max_iter, "max_iter", low=1),
+        check.count(max_iter, "max_iter", low=1),
         x,
     )
     if count < 0:
@@ -163,7 +165,7 @@ def proximal_point(problem, learning_rate=0.1, inner_tol=1e-14, max_inner=10_000
         options=[
             check.positive(learning_rate, "learning_rate"),
             check.positive(inner_tol, "inner_tol"),
-            check.integer(max_inner, "max_inner", low=1),
+            check.count(max_inner, "max_inner", low=1),
         ],
         slots={"solve": stamp(_settle, gradient=problem.gradient_kernel)},
     )

@@ -13,6 +13,7 @@ STATUSES = (
     "stopped",
     "line_search_failed",
     "breakdown",
+    "interrupted",
 )
 
 MESSAGES = {
@@ -25,6 +26,7 @@ MESSAGES = {
     "stopped": "the callback, or a limit of the method's own, asked to stop",
     "line_search_failed": "no step along the search direction lowered the value enough",
     "breakdown": "the step is not defined here: a curvature or a matrix was zero or not a number",
+    "interrupted": "Ctrl-C, or the interrupt of a notebook, ended the run before it was over",
 }
 
 
@@ -40,14 +42,14 @@ class Result:
     x : ndarray, shape (d,)
         The last iterate; after divergence the last one inside the ball.
     value, gradient_norm : float
-        Value and Euclidean gradient norm at `x`.
+        Value and Euclidean gradient norm at `x`; infinite or NaN where they overflow there.
     n_iter : int
         Number of steps made. They lead from the start to `x`; only a perturbed run that ended
         "converged" gives as `x` the point before its last perturbation, and a restarted one the
         average of its last stretch.
     status : str
         "converged", "max_iter", "budget", "stopped", "diverged", "inner_failed",
-        "line_search_failed" or "breakdown"; `message` says it in words.
+        "line_search_failed", "breakdown" or "interrupted"; `message` says it in words.
     path : ndarray, shape (k, d)
         The recorded iterates, the start first and `x` last.
     iterations : ndarray of int, shape (k,)
@@ -81,7 +83,9 @@ class Result:
 
     Notes
     -----
-    Used in every chapter.
+    Ctrl-C, or the interrupt of a notebook, ends a long run as "interrupted", with the path so far;
+    a second one raises KeyboardInterrupt. A run that would have ended within a moment is not
+    interrupted but raises it. Used in every chapter.
     """
 
     x: np.ndarray

@@ -75,9 +75,13 @@ class Schedule:
     def __post_init__(self):
         """Refuse an unknown kind, and numbers that would make a kernel divide by 0."""
         check.choice(self.kind, "kind", KINDS)
-        check.number(self.a, "a", low=0.0, open_low=self.kind != "constant")
-        check.number(self.b, "b", low=1.0 if self.kind == "step_decay" else 0.0)
-        check.integer(self.warmup_steps, "warmup_steps", low=0, high=LONGEST)
+        numbers = {
+            "a": check.number(self.a, "a", low=0.0, open_low=self.kind != "constant"),
+            "b": check.number(self.b, "b", low=1.0 if self.kind == "step_decay" else 0.0),
+            "warmup_steps": check.integer(self.warmup_steps, "warmup_steps", low=0, high=LONGEST),
+        }
+        for name, number in numbers.items():
+            object.__setattr__(self, name, number)
 
     def __call__(self, learning_rate, step):
         """Return the learning rate of a step.
@@ -94,12 +98,12 @@ class Schedule:
         float
             The product.
         """
-        base = check.positive(learning_rate, "learning_rate")
         k = check.integer(step, "step", low=0, high=LONGEST)
-        return float(scheduled(*self.numbers(base), k))
+        return float(scheduled(*self.numbers(learning_rate), k))
 
-    def numbers(self, base):
+    def numbers(self, learning_rate):
         """Return the arguments of `scheduled` before the step, all floats except kind, warmup."""
+        base = check.positive(learning_rate, "learning_rate")
         return KINDS.index(self.kind), base, self.a, self.b, self.warmup_steps
 
     @staticmethod

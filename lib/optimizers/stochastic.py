@@ -529,7 +529,7 @@ def _betas(betas):
     try:
         first, second = betas
     except (TypeError, ValueError):
-        raise TypeError(f"betas must be a pair of numbers; got {betas!r}") from None
+        raise TypeError(f"betas must be a pair of numbers; got {check.shown(betas)}") from None
     return (
         check.number(first, "betas[0]", low=0.0, high=1.0, open_high=True),
         check.number(second, "betas[1]", low=0.0, high=1.0, open_high=True),

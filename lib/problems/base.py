@@ -87,7 +87,8 @@ class Problem:
     Notes
     -----
     Problems can be pickled, and so sent to other processes; one made by `lib.problems.custom` if
-    its functions are defined in a module or script. Used in every chapter.
+    its functions are defined in a module or script. Where the arithmetic overflows, values and
+    derivatives are infinite or NaN. Used in every chapter.
     """
 
     name: str
@@ -197,7 +198,8 @@ class Problem:
         hessian = np.empty((self.dimension, self.dimension))
         for i, direction in enumerate(np.eye(self.dimension)):
             self.hvp_kernel(x, direction, self.parameters, hessian[i])
-        return (hessian + hessian.T) / 2
+        with np.errstate(over="ignore", invalid="ignore"):
+            return (hessian + hessian.T) / 2
 
     def rho1(self, value):
         """Evaluate the bound of the Hessian's norm where the function has this value.

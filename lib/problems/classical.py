@@ -73,7 +73,7 @@ def rosenbrock(dimension=2):
     The usual start is (-1.2, 1). The gradient is not globally Lipschitz, so "smoothness" is
     infinite. Used in "One Hessian-vector product sets the step" and "Why the unit step works".
     """
-    d = check.integer(dimension, "dimension", low=2)
+    d = check.size(dimension, "dimension", low=2)
     return Problem(
         name="Rosenbrock's valley",
         dimension=d,
@@ -156,7 +156,7 @@ def hyperbola(dimension=1):
     convex and its gradient 1-Lipschitz. Used in "One Hessian-vector product sets the step", and
     in "Why the unit step works".
     """
-    d = check.integer(dimension, "dimension", low=1)
+    d = check.size(dimension, "dimension")
     return Problem(
         name="hyperbola",
         dimension=d,

@@ -127,7 +127,7 @@ def custom(
     Used in "How to use this book", the primer and "Strict saddles", and in "What replaces a
     Lipschitz gradient" and "Which step is safe".
     """
-    dimension = check.integer(dimension, "dimension", low=1)
+    dimension = check.size(dimension, "dimension")
     p = frozen([] if parameters is None else check.vector(parameters, "parameters"))
     bare = parameters is None
     value_kernel = _adapt(value, "value", [_value_x, _value_xp], 1, bare)
@@ -154,10 +154,15 @@ def custom(
                 raise ValueError(f"{word} needs batch_gradient and n_samples beside it")
             samples[f"{word}_kernel"] = _adapt(function, word, adapters, first, bare)
     if samples:
-        samples["n_samples"] = check.integer(n_samples, "n_samples", low=1)
+        samples["n_samples"] = check.count(n_samples, "n_samples", low=1)
+    critical_points = check.sequence(critical_points, "critical_points", "CriticalPoint", 10**6)
     for known in critical_points:
         check.instance(known, "critical_points", CriticalPoint, "a sequence of CriticalPoint")
-        check.point(known.x, dimension, "critical_points")
+        if known.x.shape != (dimension,):
+            raise ValueError(
+                f"critical_points must have shape ({dimension},), as dimension says; "
+                f"got shape {known.x.shape}"
+            )
     return Problem(
         name=name,
         dimension=dimension,
@@ -182,7 +187,8 @@ def _adapt(function, name, adapters, first, bare):
     that has the package's signature already. `bare` tells that there are no parameters.
     """
     if not is_kernel(function):
-        hint = "decorate it with @numba.njit" if callable(function) else f"got {function!r}"
+        told = f"got {check.shown(function)}"
+        hint = "decorate it with @numba.njit" if callable(function) else told
         raise TypeError(f"{name} must be a function jitted with numba.njit: {hint}")
     count = len(inspect.signature(python_function(function)).parameters)
     if not first <= count < first + len(adapters):

@@ -139,8 +139,8 @@ def sigmoid_data(n, d, seed=0):
 
 def _planted(n, d, seed):
     """Return a standard normal matrix (n, d), such a vector (d,), and the generator."""
-    n = check.integer(n, "n", low=1)
-    d = check.integer(d, "d", low=1)
+    d = check.size(d, "d")
+    n = check.size(n, "n", each=d)
     rng = np.random.default_rng(check.integer(seed, "seed", low=0))
     return rng.standard_normal((n, d)), rng.standard_normal(d), rng
 

@@ -96,7 +96,7 @@ def quartic(dimension=1):
     :math:`\|x_0\|>\sqrt{2/\alpha}`. Used in "Which step is safe" and in "One Hessian-vector
     product sets the step", and in "What replaces a Lipschitz gradient".
     """
-    d = check.integer(dimension, "dimension", low=1)
+    d = check.size(dimension, "dimension")
     return Problem(
         name="quartic",
         dimension=d,

@@ -18,6 +18,8 @@ LAWS = {
     "pytorch": (False, lambda fan_in, fan_out: 1.0 / math.sqrt(fan_in)),
 }
 
+WIDEST = 1e300  # largest standard deviation: forty times it is still finite
+
 # Numbers drawn at a time.
 BLOCK = 2**21
 
@@ -87,7 +89,8 @@ def initialize(widths, n=1, law="normal", bias="same", seed=0, skip="none", mirr
     "normal" for the normal laws and its "uniform" for the others. Used in all notebooks of part
     5.
     """
-    options = (widths, n, law, bias, seed, skip, mirrored)
+    number = parameter_count(layer_widths(widths, skip), skip)
+    options = (widths, check.size(n, "n", each=number), law, bias, seed, skip, mirrored)
     return np.concatenate(list(parameter_blocks(*options)))
 
 
@@ -137,7 +140,7 @@ def bias_law(bias):
         if len(bias) != 2 or bias[0] != "constant":
             raise ValueError(f"bias must be {wanted}; got {bias!r}")
         return "constant", check.number(bias[1], "bias (the constant)")
-    return "normal", check.positive(bias, "bias (a standard deviation)")
+    return "normal", check.number(bias, "bias (a standard deviation)", 0.0, WIDEST, open_low=True)
 
 
 def _draw(stream, normal, count, columns):

@@ -274,12 +274,12 @@ def phase_retrieval(dimension=None, signal=None, seed=0):
 def _signal(dimension, signal):
     """Return the signal, of norm 1 along the first coordinate if there is none."""
     if signal is None:
-        d = check.integer(10 if dimension is None else dimension, "dimension", low=1)
+        d = check.size(10 if dimension is None else dimension, "dimension")
         w = np.zeros(d)
         w[0] = 1.0
         return w
     w = check.vector(signal, "signal")
-    if dimension is not None and check.integer(dimension, "dimension", low=1) != w.size:
+    if dimension is not None and check.size(dimension, "dimension") != w.size:
         raise ValueError(
             f"dimension must be the size of signal, {w.size}, or left out; got {dimension}"
         )
@@ -297,7 +297,7 @@ def _length_squared(w):
     if not np.finfo(float).tiny <= fourth < math.inf:
         raise ValueError(
             "signal must have a norm whose fourth power is neither 0 nor infinite as a float; "
-            f"got norm {np.linalg.norm(w):g}"
+            f"its largest entry is {np.abs(w).max():g}"
         )
     return square
 
@@ -431,8 +431,8 @@ def sampled_phase_retrieval(measurements, signal=None, observations=None):
             y = np.square(A @ w)
         constants["infimum"] = 0.0
         known = [critical_point(x, "minimizer", 0.0) for x in (w, -w)]
-    lengths = np.linalg.norm(A, axis=1)
     with np.errstate(over="ignore"):
+        lengths = np.linalg.norm(A, axis=1)
         fourth_powers = lengths**4 + y * y
     if not np.isfinite(fourth_powers.sum()):
         raise ValueError(

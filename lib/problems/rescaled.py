@@ -64,13 +64,11 @@ def rescaled(problem, coordinates=1.0, objective=1.0):
     """
     check.instance(problem, "problem", Problem, "a Problem (see lib.problems.custom)")
     d = problem.dimension
-    single = np.ndim(coordinates) == 0
-    if single:
-        c = np.full(d, check.number(coordinates, "coordinates", **RANGE))
-    else:
-        c = check.point(coordinates, d, "coordinates")
-        for factor in (c.min(), c.max()):
-            check.number(factor, "coordinates", **RANGE)
+    c = check.floats(coordinates, "coordinates", "a number or an array of real numbers")
+    single = c.ndim == 0
+    c = check.point(np.full(d, c) if single else c, d, "coordinates")
+    for factor in (c.min(), c.max()):
+        check.number(factor, "coordinates", **RANGE)
     a = check.number(objective, "objective", **RANGE)
     constants = {
         name: problem.constants[name] * a * float(c[0]) ** power

@@ -48,11 +48,7 @@ def risk_ladder(k):
     :math:`h^4/180` in the mean square, and the sum of :math:`h_i^5` with :math:`\sum h_i=2` is
     smallest for equal lengths. Used in "The width law, the depth law and the risk ladder".
     """
-    numbers = np.asarray(k)
-    if numbers.dtype.kind not in "iu":
-        raise TypeError(f"k must be a whole number or an array of them; got {k!r}")
-    if numbers.size and numbers.min() < 0:
-        raise ValueError(f"k must be at least 0; got {k!r}")
+    numbers = check.whole_numbers(k, "k")
     bounds = 4.0 / 45.0 / (numbers + 1.0) ** 4
     return bounds if bounds.ndim else float(bounds)
 
@@ -132,7 +128,7 @@ def optimal_network(k):
     :math:`h^2/12`, the mean of :math:`x^2` over the middle piece. Used in "The width law, the
     depth law and the risk ladder".
     """
-    m, n, length, ratio = _pieces(check.integer(k, "k", low=1, high=LARGEST))
+    m, n, length, ratio = _pieces(check.size(k, "k", each=8))
     left, right = (length * math.sqrt(1.0 + sign * 6.0 * ratio) for sign in (-1.0, 1.0))
     kinks = np.concatenate([-1.0 + left * np.arange(1, m + 1), 1.0 - right * np.arange(n, 0, -1)])
     changes = np.concatenate([np.full(m, 2.0 * left), np.full(n, 2.0 * right)])
@@ -234,8 +230,15 @@ def optimal_data_risk(inputs, targets, k):
     from scipy.optimize import nnls
 
     inputs = check.vector(inputs, "inputs")
-    targets = check.point(targets, inputs.size, "targets")
-    k = check.integer(k, "k", low=0)
+    targets = check.vector(targets, "targets")
+    if targets.shape != inputs.shape:
+        raise ValueError(
+            f"targets must have shape {inputs.shape}, one entry for each of the inputs; got shape "
+            f"{targets.shape}"
+        )
+    check.squarable(inputs, "inputs")
+    check.squarable(targets, "targets")
+    k = check.count(k, "k")
     points, where, counts = np.unique(inputs, return_inverse=True, return_counts=True)
     means = np.bincount(where, targets) / counts
     weights = np.sqrt(counts / inputs.size)

@@ -127,6 +127,7 @@ def sigmoid_least_squares(A, targets, regularization=1e-3):
     """
     A = check.matrix(A, "A")
     targets = per_row(targets, A, "targets")
+    check.squarable(targets, "targets")
     strength = check.number(regularization, "regularization", low=0.0)
     square = mean_square(A)
     longest = float(np.linalg.norm(A, axis=1).max())

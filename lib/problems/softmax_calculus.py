@@ -7,7 +7,13 @@ import numpy as np
 
 from lib import _validation as check
 from lib.problems.base import Problem
-from lib.problems.two_layer import TwoLayerData, output_unit, softmax, two_layer_regression
+from lib.problems.two_layer import (
+    LARGEST_WEIGHT,
+    TwoLayerData,
+    output_unit,
+    softmax,
+    two_layer_regression,
+)
 
 __all__ = [
     "SignedDecomposition",
@@ -79,6 +85,7 @@ def softmax_jacobian(f):
     return np.diag(f) - np.outer(f, f)
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def cumulant(f, *vectors):
     r"""Return the joint cumulant of one to four vectors under a law of n outcomes.
 
@@ -98,7 +105,7 @@ def cumulant(f, *vectors):
     Returns
     -------
     float
-        The cumulant, linear in each of the vectors.
+        The cumulant, linear in each of the vectors; infinite or NaN where it overflows.
 
     Raises
     ------
@@ -487,9 +494,10 @@ def hessian_lipschitz_bound(problem, radius=math.inf, center=None):
             "problem must have the unit 'identity' or 'softplus', for which the bound is; got "
             f"{data.unit!r}"
         )
-    if np.ndim(radius) > 0 or radius != math.inf:
+    if not (isinstance(radius, float) and radius == math.inf):
         radius = check.positive(radius, "radius")
-    center = np.zeros(problem.dimension) if center is None else center
+    d = problem.dimension
+    center = np.zeros(d) if center is None else check.point(center, d, "center")
     first, second = _norm(data.rows), _norm(data.A2)
     nearby = np.linalg.norm(data.layers(center).residual)
     if first * second > 0.0:
@@ -534,8 +542,8 @@ def family_lipschitz_bound(n, R):
     -----
     Used in "Local means local".
     """
-    n = check.integer(n, "n", low=1)
-    R = check.number(R, "R", low=0.0)
+    n = check.count(n, "n", low=1)
+    R = check.number(R, "R", low=0.0, high=1e150)
     return 1.5 * math.log10(n) + 30.0 * R**2 / math.log(10.0)
 
 
@@ -662,7 +670,7 @@ def sigmoid_example(b=1.0, weight=0.1**0.5):
     "Local means local".
     """
     target = check.number(b, "b")
-    weight = check.number(weight, "weight", low=0.0)
+    weight = check.number(weight, "weight", low=0.0, high=LARGEST_WEIGHT)
     return two_layer_regression([[1.0], [0.0]], [[1.0, 0.0]], [target], weight, "identity")
 
 
@@ -679,10 +687,10 @@ def _data(problem):
 
 def _probabilities(f):
     f = check.vector(f, "f")
-    if f.min() < 0.0 or abs(f.sum() - 1.0) > 1e-8:
+    if f.min() < 0.0 or f.max() > 2.0 or abs(f.sum() - 1.0) > 1e-8:
         raise ValueError(
-            f"f must hold probabilities, not negative and with the sum 1; got the sum {f.sum():g} "
-            f"and the least entry {f.min():g}"
+            "f must hold probabilities, not negative and with the sum 1; got entries from "
+            f"{f.min():g} to {f.max():g}"
         )
     return f
 

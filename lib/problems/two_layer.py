@@ -754,8 +754,9 @@ def two_layer_data(
     identity and for ReLU. Used in "A two-layer regression, differentiated by hand", "How much
     Hessian is enough" and "Local means local".
     """
-    n, d = check.integer(n, "n", low=1), check.integer(d, "d", low=1)
-    r = check.integer(n_outputs, "n_outputs", low=1)
+    d = check.size(d, "d")
+    n = check.size(n, "n", each=d)
+    r = check.size(n_outputs, "n_outputs", each=n)
     weight = check.positive(weight, "weight")
     norms = check.point(norms, 3, "norms")
     if not norms.min() > 0.0:
@@ -795,10 +796,11 @@ def _core(at):
 
 def _csr(A1):
     """Return a sparse A1 as a CSR array of its own, checked."""
-    from scipy.sparse import csr_array
+    from scipy.sparse import csr_array, issparse
 
-    if A1.dtype.kind not in "fiub":
-        raise TypeError(f"A1 must be a matrix of real numbers; got entries of type {A1.dtype}")
+    if not issparse(A1) or A1.dtype.kind not in "fiub":
+        kind = A1.dtype if issparse(A1) else type(A1).__name__
+        raise TypeError(f"A1 must be a matrix of real numbers; got entries of type {kind}")
     if A1.ndim != 2 or 0 in A1.shape:
         raise ValueError(
             f"A1 must be a matrix with at least one row and column; got shape {A1.shape}"
@@ -818,7 +820,8 @@ def _weights(weights, n):
         raise ValueError(f"weights must be one number or have shape ({n},); got shape {w.shape}")
     if not w.max() <= LARGEST_WEIGHT or w.min() < 0.0:
         raise ValueError(
-            f"weights must be finite and not negative, and so must their squares; got {weights!r}"
+            "weights must be finite and not negative, and so must their squares; got "
+            f"{check.shown(weights)}"
         )
     return w
 
