@@ -152,8 +152,6 @@ def uniform_starts(n, low, high, dimension=None, seed=0):
     low, high = check.floats(low, "low"), check.floats(high, "high")
     sizes = [corner.size for corner in (low, high) if corner.ndim > 0]
     d = check.size(max(sizes, default=2) if dimension is None else dimension, "dimension")
-    if dimension is not None and any(number != d for number in sizes):
-        raise ValueError(f"dimension must be the number of entries of low and high; got {d}")
     count = check.size(n, "n", each=d)
     low, high = _corner(low, d, "low"), _corner(high, d, "high")
     if not (low < high).all():

@@ -613,6 +613,7 @@ add(
     "uniform_starts",
     {"n": 3, **POINTS, "dimension": 2, "seed": 1},
     slow={"n": 1000, "dimension": 1000},
+    named={"dimension": ("low", "high")},
 )
 add(
     E,
