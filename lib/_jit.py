@@ -375,6 +375,20 @@ if JIT:
     from numba.extending import intrinsic, overload
     from numba.np.arrayobj import populate_array
 
+    def _view(kind, context, builder, data, shape, strides, itemsize):
+        """Build an array of this type that has no owner and counts no references."""
+        view = context.make_array(kind)(context, builder)
+        populate_array(
+            view, data=data, shape=shape, strides=strides, itemsize=itemsize, meminfo=None
+        )
+        return view._getvalue()
+
+    def _parts(context, builder, kind, array):
+        """Return an array's data, shape, strides and size of an entry."""
+        whole = context.make_array(kind)(context, builder, array)
+        shape = cgutils.unpack_tuple(builder, whole.shape)
+        return whole.data, shape, cgutils.unpack_tuple(builder, whole.strides), whole.itemsize
+
     @intrinsic
     def lane(typing_context, block, j):
         """Return ``block[:, j]`` as a bare view, without a reference to its owner.
@@ -382,22 +396,14 @@ if JIT:
         The reference counting of an ordinary view would keep the compiler from working on many
         columns at once. The view must not outlive `block`.
         """
-        column = numba_types.Array(block.dtype, 1, "A")
+        kind = numba_types.Array(block.dtype, 1, "A")
 
         def build(context, builder, signature, arguments):
-            whole = context.make_array(signature.args[0])(context, builder, arguments[0])
-            view = context.make_array(column)(context, builder)
-            populate_array(
-                view,
-                data=builder.gep(whole.data, [arguments[1]]),
-                shape=cgutils.unpack_tuple(builder, whole.shape)[:1],
-                strides=cgutils.unpack_tuple(builder, whole.strides)[:1],
-                itemsize=whole.itemsize,
-                meminfo=None,
-            )
-            return view._getvalue()
+            data, shape, strides, size = _parts(context, builder, block, arguments[0])
+            first = builder.gep(data, [arguments[1]])
+            return _view(kind, context, builder, first, shape[:1], strides[:1], size)
 
-        return column(block, numba_types.intp), build
+        return kind(block, numba_types.intp), build
 
     @intrinsic
     def bare(typing_context, array):
@@ -408,61 +414,35 @@ if JIT:
         """
 
         def build(context, builder, signature, arguments):
-            whole = context.make_array(array)(context, builder, arguments[0])
-            view = context.make_array(array)(context, builder)
-            populate_array(
-                view,
-                data=whole.data,
-                shape=cgutils.unpack_tuple(builder, whole.shape),
-                strides=cgutils.unpack_tuple(builder, whole.strides),
-                itemsize=whole.itemsize,
-                meminfo=None,
-            )
-            return view._getvalue()
+            return _view(array, context, builder, *_parts(context, builder, array, arguments[0]))
 
         return array(array), build
 
     @intrinsic
     def row(typing_context, block, i):
         """Return ``block[i]`` of a contiguous array as a bare view, like `lane`."""
-        line = numba_types.Array(block.dtype, 1, "C")
+        kind = numba_types.Array(block.dtype, 1, "C")
 
         def build(context, builder, signature, arguments):
-            whole = context.make_array(signature.args[0])(context, builder, arguments[0])
-            view = context.make_array(line)(context, builder)
-            length = cgutils.unpack_tuple(builder, whole.shape)[1:]
-            populate_array(
-                view,
-                data=builder.gep(whole.data, [builder.mul(arguments[1], length[0])]),
-                shape=length,
-                strides=cgutils.unpack_tuple(builder, whole.strides)[1:],
-                itemsize=whole.itemsize,
-                meminfo=None,
-            )
-            return view._getvalue()
+            data, shape, strides, size = _parts(context, builder, block, arguments[0])
+            first = builder.gep(data, [builder.mul(arguments[1], shape[1])])
+            return _view(kind, context, builder, first, shape[1:], strides[1:], size)
 
-        return line(block, numba_types.intp), build
+        return kind(block, numba_types.intp), build
 
     @intrinsic
     def column(typing_context, block, first, step, length):
         """Return `length` entries of a contiguous vector, each `step` after the last one, bare."""
-        line = numba_types.Array(block.dtype, 1, "A")
+        kind = numba_types.Array(block.dtype, 1, "A")
 
         def build(context, builder, signature, arguments):
-            whole = context.make_array(signature.args[0])(context, builder, arguments[0])
-            view = context.make_array(line)(context, builder)
-            populate_array(
-                view,
-                data=builder.gep(whole.data, [arguments[1]]),
-                shape=[arguments[3]],
-                strides=[builder.mul(arguments[2], whole.itemsize)],
-                itemsize=whole.itemsize,
-                meminfo=None,
-            )
-            return view._getvalue()
+            data, _, _, size = _parts(context, builder, block, arguments[0])
+            at, stride, entries = arguments[1:]
+            begin, strides = builder.gep(data, [at]), [builder.mul(stride, size)]
+            return _view(kind, context, builder, begin, [entries], strides, size)
 
         whole = numba_types.intp
-        return line(block, whole, whole, whole), build
+        return kind(block, whole, whole, whole), build
 
     @intrinsic
     def tile(typing_context, length):
@@ -473,25 +453,19 @@ if JIT:
         """
         if not isinstance(length, numba_types.IntegerLiteral):
             return None
-        vector = numba_types.Array(numba_types.float64, 1, "C")
-        size = length.literal_value
+        kind = numba_types.Array(numba_types.float64, 1, "C")
+        double = ir.DoubleType()
 
         def build(context, builder, signature, arguments):
             with builder.goto_entry_block():
-                numbers = builder.alloca(ir.ArrayType(ir.DoubleType(), size))
+                numbers = builder.alloca(ir.ArrayType(double, length.literal_value))
             numbers.align = 64
-            view = context.make_array(vector)(context, builder)
-            populate_array(
-                view,
-                data=builder.bitcast(numbers, ir.DoubleType().as_pointer()),
-                shape=[context.get_constant(numba_types.intp, size)],
-                strides=[context.get_constant(numba_types.intp, 8)],
-                itemsize=context.get_constant(numba_types.intp, 8),
-                meminfo=None,
-            )
-            return view._getvalue()
+            data = builder.bitcast(numbers, double.as_pointer())
+            entries = context.get_constant(numba_types.intp, length.literal_value)
+            size = context.get_constant(numba_types.intp, 8)
+            return _view(kind, context, builder, data, [entries], [size], size)
 
-        return vector(length), build
+        return kind(length), build
 else:
     lane, row, bare, column, tile = _lane, _row, _bare, _column, _tile
 

@@ -58,7 +58,7 @@ def matrix(x, name):
 
 def indices(x, count, name):
     """Return `x` as a contiguous int64 vector with entries 0 to count - 1, at least one."""
-    array = _array(x, name, "an array of whole numbers", "iu")
+    array = array_of(x, name, "an array of whole numbers", "iu")
     if array.ndim != 1 or array.size == 0:
         raise ValueError(
             f"{name} must be one-dimensional with at least one entry; got shape {array.shape}"
@@ -70,7 +70,7 @@ def indices(x, count, name):
 
 def whole_numbers(x, name, low=0):
     """Return a whole number, or an array of them, of any shape as floats."""
-    array = _array(x, name, "a whole number or an array of them", "iu")
+    array = array_of(x, name, "a whole number or an array of them", "iu")
     if array.size and array.min() < low:
         raise ValueError(f"{name} must be at least {low}; got {shown(x)}")
     return _plain(array, name)
@@ -142,7 +142,7 @@ def instance(x, name, kind, wanted):
 
 def floats(x, name, wanted="an array of real numbers"):
     """Return `x` as a new contiguous float array; a kernel is compiled for writeable ones only."""
-    return _plain(_array(x, name, wanted, "fiub"), name)
+    return _plain(array_of(x, name, wanted, "fiub"), name)
 
 
 def sequence(x, name, wanted, most=10_000):
@@ -187,10 +187,10 @@ def shown(x):
 
 
 def _real(x, name):
-    return _array(x, name, "an array of real numbers", "fiub")
+    return array_of(x, name, "an array of real numbers", "fiub")
 
 
-def _array(x, name, wanted, kinds):
+def array_of(x, name, wanted, kinds):
     """Return `x` as an array of one of the kinds of dtype, not copied if it is one."""
     try:
         array = np.asarray(x)

@@ -14,6 +14,8 @@ try:
 except ImportError:
     get_ipython = None
 
+from lib._validation import shown
+
 __all__ = ["MIME_TYPE", "Claim", "claim"]
 
 MIME_TYPE = "application/vnd.gradient-course.claim+json"
@@ -102,15 +104,15 @@ def claim(
     kind, prediction = given[0]
     name = "predicted" if kind == "equal" else "predicted_" + kind.replace(" ", "_")
     if not isinstance(id, str) or not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", id):
-        raise ValueError(f"id must be kebab-case, such as 'escape-time-slope'; got {_shown(id)}")
+        raise ValueError(f"id must be kebab-case, such as 'escape-time-slope'; got {shown(id)}")
     for argument, text in (("statement", statement), ("source", source)):
         if not isinstance(text, str) or not text.strip():
-            raise ValueError(f"{argument} must be a text that is not empty; got {_shown(text)}")
+            raise ValueError(f"{argument} must be a text that is not empty; got {shown(text)}")
     for argument, text in (("unit", unit), ("how", how)):
         if not isinstance(text, str):
-            raise ValueError(f"{argument} must be a text; got {_shown(text)}")
+            raise ValueError(f"{argument} must be a text; got {shown(text)}")
     if not isinstance(relative, bool):
-        raise ValueError(f"relative must be True or False; got {_shown(relative)}")
+        raise ValueError(f"relative must be True or False; got {shown(relative)}")
     prediction = _scalar(prediction, name)
     measured = _scalar(measured, "measured")
     if _is_label(prediction) or _is_label(measured):
@@ -123,7 +125,7 @@ def claim(
         if not isinstance(expected_difference, str) or not expected_difference.strip():
             raise ValueError(
                 "expected_difference must say why the numbers differ; got "
-                f"{_shown(expected_difference)}"
+                f"{shown(expected_difference)}"
             )
         if verdict == AGREES:
             raise ValueError("expected_difference is given, but the measurement agrees: remove it")
@@ -226,15 +228,6 @@ class Claim:
         """Show nothing more: the card was shown when the claim was made."""
 
 
-def _shown(x):
-    """Return `x` as a message shows it; of a whole number repr may be too long for Python."""
-    try:
-        text = repr(x)
-    except ValueError:
-        return f"a number of type {type(x).__name__}"
-    return text if len(text) <= 200 else f"{text[:200]}..."
-
-
 def _scalar(x, name):
     """Return a plain Python number, bool or text."""
     if hasattr(x, "item") and getattr(x, "size", 1) == 1:
@@ -246,14 +239,14 @@ def _scalar(x, name):
     if isinstance(x, bool):
         return x
     if not isinstance(x, numbers.Real):
-        raise ValueError(f"{name} must be a number, a bool or a text; got {_shown(x)}")
+        raise ValueError(f"{name} must be a number, a bool or a text; got {shown(x)}")
     try:
         x = int(x) if isinstance(x, numbers.Integral) else float(x)
         finite = math.isfinite(x)
     except OverflowError:
         finite = False
     if not finite:
-        raise ValueError(f"{name} must be finite as a float; got {_shown(x)}")
+        raise ValueError(f"{name} must be finite as a float; got {shown(x)}")
     return x
 
 
@@ -295,7 +288,7 @@ def _uncertainty(measured, interval, tolerance):
     try:
         low, high = interval
     except (TypeError, ValueError):
-        raise ValueError(f"interval must be a pair (low, high); got {_shown(interval)}") from None
+        raise ValueError(f"interval must be a pair (low, high); got {shown(interval)}") from None
     low, high = _number(low, "interval"), _number(high, "interval")
     if not low <= measured <= high:
         raise ValueError(

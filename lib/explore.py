@@ -24,6 +24,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image, features
 
+from lib import _validation as check
+from lib._validation import shown
+
 try:
     import ipywidgets
 except ImportError:
@@ -176,17 +179,13 @@ def explore(
     Used in every chapter; "How to use this book" shows how to make your own.
     """
     if not callable(draw):
-        raise TypeError(f"draw must be a function of the sliders' values; got {_shown(draw)}")
+        raise TypeError(f"draw must be a function of the sliders' values; got {shown(draw)}")
     if not isinstance(caption, str) or not caption.strip():
         raise ValueError("caption must be a text that says what to try and what to notice")
-    for name, given in (("play", play), ("continuous", continuous)):
-        if not isinstance(given, bool):
-            raise TypeError(f"{name} must be True or False; got {type(given).__name__}")
-    for name, given in (("max_frames", max_frames), ("max_bytes", max_bytes)):
-        if not isinstance(given, int) or isinstance(given, bool) or given < 1:
-            raise TypeError(
-                f"{name} must be a whole number of at least 1; got {type(given).__name__}"
-            )
+    play = check.flag(play, "play")
+    continuous = check.flag(continuous, "continuous")
+    max_frames = check.integer(max_frames, "max_frames", low=1)
+    max_bytes = check.integer(max_bytes, "max_bytes", low=1)
     _check_range(dpi, "dpi", 30, 600)
     _check_range(quality, "quality", 1, 100)
     axes = _sliders(sliders, initial, labels, formats)
@@ -196,8 +195,7 @@ def explore(
     if mode is None:
         static = os.environ.get("COURSE_STATIC", "") not in ("", "0")
         mode = "static" if static or ipywidgets is None else "live"
-    if not isinstance(mode, str) or mode not in ("static", "live"):
-        raise ValueError(f"mode must be 'static' or 'live'; got {_shown(mode)}")
+    check.choice(mode, "mode", ("static", "live"))
     if mode == "live" and ipywidgets is None:
         raise ValueError("mode='live' needs ipywidgets, which is not installed")
     frames = _Frames(draw, alt, axes, dpi, quality)
@@ -527,7 +525,7 @@ def _sliders(sliders, initial, labels, formats):
         )
     for argument, given in (("initial", initial), ("labels", labels), ("formats", formats)):
         if given is not None and not isinstance(given, dict):
-            raise TypeError(f"{argument} must be a dict keyed by slider; got {_shown(given)}")
+            raise TypeError(f"{argument} must be a dict keyed by slider; got {shown(given)}")
         unknown = [key for key in given or {} if key not in sliders]
         if unknown:
             raise ValueError(
@@ -543,13 +541,13 @@ def _sliders(sliders, initial, labels, formats):
 def _axis(name, values, initial, labels, formats):
     wanted = f"{name} must be a sequence of numbers or strings"
     if isinstance(values, (str, bytes, dict)) or not hasattr(values, "__len__"):
-        raise TypeError(f"{wanted}; got {_shown(values)}")
+        raise TypeError(f"{wanted}; got {shown(values)}")
     try:
         if len(values) > 10**6:
             raise ValueError
         values = [v.item() if hasattr(v, "item") else v for v in values]
     except (TypeError, ValueError, OverflowError, IndexError):
-        raise TypeError(f"{wanted}, at most a million; got {_shown(values)}") from None
+        raise TypeError(f"{wanted}, at most a million; got {shown(values)}") from None
     if not values:
         raise ValueError(f"{wanted}, at least one; got none")
     for value in values:
@@ -566,7 +564,7 @@ def _axis(name, values, initial, labels, formats):
         texts = [write(v) for v in values]
     label = labels.get(name, name.replace("_", " "))
     if not isinstance(label, str) or not label.strip():
-        raise ValueError(f"labels[{name!r}] must be a text; got {_shown(label)}")
+        raise ValueError(f"labels[{name!r}] must be a text; got {shown(label)}")
     start = _index(values, initial[name], name) if name in initial else 0
     return _Axis(name, values, label, texts, start, write)
 
@@ -579,7 +577,7 @@ def _writer(wanted, name):
     if isinstance(wanted, str):
         return wanted.format if "{" in wanted else lambda v: format(v, wanted)
     raise TypeError(
-        f"formats[{name!r}] must be a format such as '.2f' or a function; got {_shown(wanted)}"
+        f"formats[{name!r}] must be a format such as '.2f' or a function; got {shown(wanted)}"
     )
 
 
@@ -591,7 +589,7 @@ def _index(values, wanted, name):
             continue
         if math.isclose(value, wanted, rel_tol=1e-9, abs_tol=1e-12):
             return k
-    raise ValueError(f"initial[{name!r}] must be one of the slider's values; got {_shown(wanted)}")
+    raise ValueError(f"initial[{name!r}] must be one of the slider's values; got {shown(wanted)}")
 
 
 def _check_signature(draw, axes):
@@ -608,16 +606,7 @@ def _check_signature(draw, axes):
 
 def _check_range(x, name, low, high):
     if isinstance(x, bool) or not isinstance(x, numbers.Real) or not low <= x <= high:
-        raise ValueError(f"{name} must be a number from {low} to {high}; got {_shown(x)}")
-
-
-def _shown(x):
-    """Return `x` as a message shows it; of a whole number repr may be too long for Python."""
-    try:
-        text = repr(x)
-    except ValueError:
-        return f"a number of type {type(x).__name__}"
-    return text if len(text) <= 200 else f"{text[:200]}..."
+        raise ValueError(f"{name} must be a number from {low} to {high}; got {shown(x)}")
 
 
 def _size(nbytes):

@@ -5,7 +5,6 @@ A method has one colour and a kind of critical point one colour and one marker, 
 """
 
 import numbers
-import operator
 
 import matplotlib as mpl
 import numpy as np
@@ -15,6 +14,8 @@ from matplotlib.colors import LinearSegmentedColormap, ListedColormap, is_color_
 from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Patch
 from matplotlib.transforms import ScaledTranslation
+
+from lib import _validation as check
 
 __all__ = [
     "COLORS",
@@ -199,14 +200,14 @@ def contours(ax, value, xlim, ylim, *, levels=10, n=161, fill=True):
             f"value must be a function of arrays of shape (..., 2); got {type(value).__name__}"
         )
     xlim, ylim = _range(xlim, "xlim"), _range(ylim, "ylim")
-    n = _whole(n, "n", 2, 10_000)
-    fill = _flag(fill, "fill")
+    n = check.integer(n, "n", low=2, high=10_000)
+    fill = check.flag(fill, "fill")
     if isinstance(levels, (list, tuple, np.ndarray)) and np.shape(levels) != ():
         levels = np.unique(_vector(levels, "levels", finite=True))
         if levels.size < 2:
             raise ValueError(f"levels must be at least two different heights; got {levels}")
     else:
-        levels = _whole(levels, "levels", 2, 1000)
+        levels = check.integer(levels, "levels", low=2, high=1000)
     x, y = np.linspace(*xlim, n), np.linspace(*ylim, n)
     z = np.asarray(value(np.stack(np.meshgrid(x, y), axis=-1)), dtype=float)
     if z.shape != (n, n):
@@ -263,9 +264,9 @@ def path(ax, xy, *, color=COLORS["gradient_descent"], label=None, dots=60, arrow
     color = _color(color, "color")
     if label is not None and not isinstance(label, str):
         raise TypeError(f"label must be a text; got {type(label).__name__}")
-    dots = _whole(dots, "dots", 0, 10**6)
-    arrow = _flag(arrow, "arrow")
-    zorder = _number(zorder, "zorder", -1e6, 1e6)
+    dots = check.integer(dots, "dots", low=0, high=10**6)
+    arrow = check.flag(arrow, "arrow")
+    zorder = check.number(zorder, "zorder", low=-1e6, high=1e6)
     low, high = np.sort([ax.get_xlim(), ax.get_ylim()], axis=1).T
     size = high - low
     with np.errstate(invalid="ignore", over="ignore"):
@@ -315,10 +316,10 @@ def critical_points(ax, points, *, legend=False, size=80):
     Used in every chapter.
     """
     _check_axes(ax)
-    legend = _flag(legend, "legend")
-    size = _number(size, "size", 0.0, 1e6)
+    legend = check.flag(legend, "legend")
+    size = check.number(size, "size", low=0.0, high=1e6)
     groups = {}
-    for point in _sequence(points, "points", "critical points", 10**6):
+    for point in check.sequence(points, "points", "critical points", 10**6):
         kind, x = getattr(point, "kind", None), getattr(point, "x", None)
         if not isinstance(kind, str) or kind not in MARKERS:
             told = repr(kind) if isinstance(kind, str) else type(point).__name__
@@ -392,7 +393,8 @@ def basins(ax, labels, extent, *, names=None, colors=_BASINS):
     if extent.size != 4:
         raise ValueError(f"extent must be (x_low, x_high, y_low, y_high); got {extent.size}")
     extent = (*_range(extent[:2], "extent"), *_range(extent[2:], "extent"))
-    colors = [_color(color, "colors") for color in _sequence(colors, "colors", "colors", 1000)]
+    colors = check.sequence(colors, "colors", "colors", 1000)
+    colors = [_color(color, "colors") for color in colors]
     if not colors:
         raise ValueError("colors must hold at least one color; got none")
     if names is not None:
@@ -484,7 +486,7 @@ def label_lines(ax, *, gap=1.25):
     Used wherever lines are few enough to be named.
     """
     _check_axes(ax)
-    gap = _number(gap, "gap", 0.0, 1000.0)
+    gap = check.number(gap, "gap", low=0.0, high=1000.0)
     height = ax.get_window_extent().height
     step = gap * _points("legend.fontsize") * ax.figure.dpi / 72 / height
     spots = []
@@ -517,12 +519,7 @@ def _check_axes(ax):
 
 def _array(x, name):
     """Return `x` as an array of real numbers that fits into a picture."""
-    try:
-        array = np.asarray(x)
-        if array.dtype.kind not in "fiu" or isinstance(x, bytearray) or np.ma.is_masked(x):
-            raise TypeError
-    except (TypeError, ValueError, OverflowError, MemoryError):
-        raise TypeError(f"{name} must be an array of numbers; got {type(x).__name__}") from None
+    array = check.array_of(x, name, "an array of numbers", "fiu")
     if array.size > MOST_POINTS:
         raise ValueError(f"{name} must have at most {MOST_POINTS} entries; got {array.size}")
     with np.errstate(over="ignore"):
@@ -546,30 +543,6 @@ def _range(x, name):
     return tuple(ends.tolist())
 
 
-def _number(x, name, low, high):
-    real = isinstance(x, (int, float, np.number)) and np.asarray(x).dtype.kind in "iuf"
-    if not real or not low <= float(x) <= high:
-        kind = type(x).__name__
-        raise ValueError(f"{name} must be a number from {low:g} to {high:g}; got {kind}")
-    return float(x)
-
-
-def _whole(x, name, low, high):
-    try:
-        x = operator.index(x)
-    except TypeError:
-        raise TypeError(f"{name} must be a whole number; got {type(x).__name__}") from None
-    if not low <= x <= high:
-        raise ValueError(f"{name} must be a whole number from {low} to {high}")
-    return x
-
-
-def _flag(x, name):
-    if not isinstance(x, (bool, np.bool_)):
-        raise TypeError(f"{name} must be True or False; got {type(x).__name__}")
-    return bool(x)
-
-
 def _color(color, name):
     if not isinstance(color, (str, tuple, list)) or not is_color_like(color):
         kind = type(color).__name__
@@ -577,16 +550,8 @@ def _color(color, name):
     return color
 
 
-def _sequence(x, name, wanted, most):
-    if not isinstance(x, (list, tuple)) or len(x) > most:
-        raise TypeError(
-            f"{name} must be a list or tuple of at most {most} {wanted}; got {type(x).__name__}"
-        )
-    return x
-
-
 def _texts(x, name):
-    texts = _sequence(x, name, "texts", 1000)
+    texts = check.sequence(x, name, "texts", 1000)
     if not all(isinstance(text, str) for text in texts):
         raise TypeError(f"{name} must be a list or tuple of texts")
     return texts

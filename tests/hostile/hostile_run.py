@@ -1,7 +1,8 @@
-"""What the two files of hostile calls share."""
+"""What the files of hostile calls share."""
 
 import os
 
+import pytest
 from hostile_calls import CALLS
 from hostile_oracle import attack
 
@@ -37,3 +38,18 @@ def report(keys, wanted):
         print(f"{t.tried:8}{t.returned:10}{t.refused:9}{t.own:11}  {key}")
     print(f"{total:8}  in all")
     assert total >= wanted * FACTOR
+
+
+def attacks_on(keys, wanted):
+    """Return two tests: that the functions survive, and that they had `wanted` calls in all."""
+
+    @pytest.mark.parametrize("key", keys)
+    def test_each(key):
+        survives(key)
+
+    def test_enough():
+        if not TALLIES.keys() >= set(keys):
+            pytest.skip("only some of the functions were attacked")
+        report(keys, wanted)
+
+    return test_each, test_enough
