@@ -63,6 +63,8 @@ class Target:
         Whether the work of the case in a second, on each core, is meant instead.
     modes : tuple of str
         The modes in which it counts.
+    why : str
+        What stands in the way where it is missed; the book then shows it.
     """
 
     text: str
@@ -71,6 +73,7 @@ class Target:
     of_limit: bool = False
     per_core: bool = False
     modes: tuple = MODES
+    why: str = ""
 
 
 @dataclass(frozen=True)

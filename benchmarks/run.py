@@ -90,7 +90,7 @@ def joined(workload, found, peaks):
 
 def judged(target, contenders, limits, case, peaks):
     """Return a target with what was reached in each mode: median, smallest and largest."""
-    result = {"text": target["text"], "wanted": target["wanted"]}
+    result = {key: target[key] for key in ("text", "wanted", "why")}
     for mode in target["modes"]:
         if target["of_limit"]:
             reached, against = [limits[mode]["share"]] * 3, case["limit"]

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 LOCK = ROOT / "requirements.lock"
 VERSIONS = ("3.11", "3.12", "3.13")
+TEST = "import sys, venv, ensurepip; print('%d.%d.%d' % sys.version_info[:3])"
 PROJECT = "gradient-methods-course"
 HEADER = """\
 # Exact versions of everything the course installs, as a pip constraints file:
@@ -31,19 +31,21 @@ HEADER = """\
 
 
 def find_python(version):
-    """Return a command that runs this version of Python, or None.
+    """Return a command that runs this version of Python, its oldest release found, or None.
 
-    A command that exists may still fail or be another version, so each one is tried.
+    Some packages leave out the first releases of a version, which distributions still have. A
+    command that exists may fail or be another version, so each one is tried.
     """
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    candidates = [sys.executable, shutil.which(f"python{version}")]
-    candidates += sorted(str(path) for path in pyenv.glob(f"{version}.*/bin/python{version}"))
-    test = "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])"
-    for candidate in filter(None, candidates):
-        answer = subprocess.run([candidate, "-c", test], capture_output=True, text=True)
-        if answer.returncode == 0 and answer.stdout.strip() == version:
-            return candidate
-    return None
+    folders = map(Path, os.get_exec_path())
+    candidates = [sys.executable, *(str(folder / f"python{version}") for folder in folders)]
+    candidates += map(str, pyenv.glob(f"{version}.*/bin/python{version}"))
+    found = []
+    for candidate in filter(os.path.exists, candidates):
+        answer = subprocess.run([candidate, "-c", TEST], capture_output=True, text=True)
+        if answer.returncode == 0 and answer.stdout.startswith(f"{version}."):
+            found.append((int(answer.stdout.rpartition(".")[2]), candidate))
+    return min(found)[1] if found else None
 
 
 def resolve(python, pins):
