@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from scipy import linalg
+import scipy
 
 from lib import _validation as check
 
@@ -334,9 +334,10 @@ def _ratios(H, H_approx):
     size = 2.0**200 if np.abs(H_approx).max() > check.SQUARABLE else 1.0
     try:
         with np.errstate(over="ignore"):
-            return size * linalg.eigh(H_approx / size, H, eigvals_only=True, check_finite=False)
-    except linalg.LinAlgError:
-        smallest = linalg.eigvalsh(H, check_finite=False)[0]
+            ratio = H_approx / size
+            return size * scipy.linalg.eigh(ratio, H, eigvals_only=True, check_finite=False)
+    except scipy.linalg.LinAlgError:
+        smallest = scipy.linalg.eigvalsh(H, check_finite=False)[0]
         raise ValueError(
             f"H must be positive definite; its smallest eigenvalue is {smallest:g}"
         ) from None

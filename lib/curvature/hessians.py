@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse.linalg import LinearOperator
 
 from lib import _validation as check
 from lib.curvature.hvp import (
@@ -137,6 +136,8 @@ def hessian_operator(problem, x):
 
     def times(v):
         return product(check.point(np.ravel(v), d, "v"))
+
+    from scipy.sparse.linalg import LinearOperator
 
     return LinearOperator((d, d), matvec=times, rmatvec=times, dtype=np.float64)
 

@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from scipy.linalg import eigh_tridiagonal
+import scipy
 
 from lib import _validation as check
 from lib._vectors import norm
@@ -187,7 +187,7 @@ def armijo_threshold(sigma, rho, hessian_lipschitz):
 def _norm(product, start):
     """Return a lower bound of the norm of a symmetric matrix and the vector that attains it."""
     alphas, betas, rows = tridiagonal(product, start, STEPS)
-    values, vectors = eigh_tridiagonal(alphas, betas)
+    values, vectors = scipy.linalg.eigh_tridiagonal(alphas, betas)
     best = np.abs(values).argmax()
     return abs(values[best].item()), vectors[:, best] @ rows
 

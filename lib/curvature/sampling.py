@@ -3,8 +3,7 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy import linalg, sparse
-from scipy.linalg.blas import dsyrk
+import scipy
 
 from lib import _validation as check
 from lib.curvature.sketching import BLOCK, as_rows, scatter, source
@@ -75,7 +74,7 @@ def gram(A, weights=None):
     """
     rows = as_rows(A, "A")
     weights = _weights(weights, rows.shape[0])
-    total = _sparse_gram(rows, weights) if sparse.issparse(rows) else _dense_gram(rows, weights)
+    total = (_sparse_gram if scipy.sparse.issparse(rows) else _dense_gram)(rows, weights)
     if not np.isfinite(total).all():
         raise ValueError("A must be finite, and with its weights small enough not to overflow")
     return total
@@ -342,6 +341,7 @@ def _dense_gram(rows, weights):
     """Add up the products of blocks; rows of negative weight are subtracted."""
     d = rows.shape[1]
     lower = np.zeros((d, d), order="F")
+    dsyrk = scipy.linalg.blas.dsyrk
     if weights is None:
         for first in range(0, rows.shape[0], BLOCK):
             block = rows[first : first + BLOCK]
@@ -360,7 +360,7 @@ def _dense_gram(rows, weights):
 
 
 def _sparse_gram(rows, weights):
-    scaled = rows if weights is None else sparse.diags_array(weights) @ rows
+    scaled = rows if weights is None else scipy.sparse.diags_array(weights) @ rows
     total = (rows.T @ scaled).toarray()
     return (total + total.T) / 2
 
@@ -371,7 +371,7 @@ def _blocks(rows, root, height):
     buffer = np.empty((min(height, n), d))
     for first in range(0, n, height):
         block = rows[first : first + height]
-        if sparse.issparse(block):
+        if scipy.sparse.issparse(block):
             block = block.toarray()
         if root is not None:
             scale = root[first : first + height, None]
@@ -380,7 +380,7 @@ def _blocks(rows, root, height):
 
 
 def _squared_norms(rows):
-    if sparse.issparse(rows):
+    if scipy.sparse.issparse(rows):
         return np.asarray(rows.multiply(rows).sum(axis=1)).ravel()
     return np.einsum("ij,ij->i", rows, rows)
 
@@ -391,7 +391,7 @@ def _whitener(rows, root):
     triangle = np.empty((0, d))
     for _, block in _blocks(rows, root, max(BLOCK, 4 * d)):
         stacked = np.vstack([triangle, block])
-        triangle = linalg.qr(stacked, mode="r", overwrite_a=True, check_finite=False)[0][:d]
+        triangle = scipy.linalg.qr(stacked, mode="r", overwrite_a=True, check_finite=False)[0][:d]
     sizes, axes = _singular(triangle)
     kept = sizes > np.finfo(float).eps * max(n, d) * sizes[0]
     return _divided(axes[:, kept], sizes[kept])
@@ -410,7 +410,7 @@ def _singular(matrix):
     """Return singular values and right singular vectors, in columns."""
     if not np.isfinite(matrix).all():
         raise ValueError("A must be finite, and small enough not to overflow")
-    _, sizes, rows = linalg.svd(matrix, full_matrices=False, check_finite=False)
+    _, sizes, rows = scipy.linalg.svd(matrix, full_matrices=False, check_finite=False)
     return sizes, rows.T
 
 

@@ -1,7 +1,7 @@
 """Sketches: a few random combinations of many rows that keep the Gram matrix on average."""
 
 import numpy as np
-from scipy import sparse
+import scipy
 
 from lib import _validation as check
 from lib._jit import kernel
@@ -141,7 +141,7 @@ def hadamard_sketch(R, size, seed=0):
     draws = source(seed)
     check.room(height * d, "R")
     mixed = np.zeros((height, d))
-    mixed[:n] = rows.toarray() if sparse.issparse(rows) else rows
+    mixed[:n] = rows.toarray() if scipy.sparse.issparse(rows) else rows
     mixed[:n] *= _signs(n, draws)[:, None]
     _transform(mixed)
     kept = np.sort(draws.choice(height, size, replace=False, shuffle=False))
@@ -166,10 +166,10 @@ def as_rows(A, name):
 
     Entries are not looked at: what is made of them is tested to be finite, which is quicker.
     """
-    if sparse.issparse(A):
+    if scipy.sparse.issparse(A):
         if A.dtype.kind not in "fiub":
             raise TypeError(f"{name} must hold real numbers; got dtype {A.dtype}")
-        rows = sparse.csr_array(A).astype(np.float64, copy=False)
+        rows = scipy.sparse.csr_array(A).astype(np.float64, copy=False)
     else:
         rows = A
         if type(A) is not np.ndarray or A.dtype != np.float64:
@@ -178,7 +178,7 @@ def as_rows(A, name):
         raise ValueError(
             f"{name} must be a matrix with at least one row and column; got shape {rows.shape}"
         )
-    check.room(rows.nnz if sparse.issparse(rows) else rows.size, name)
+    check.room(rows.nnz if scipy.sparse.issparse(rows) else rows.size, name)
     return rows
 
 
@@ -190,7 +190,7 @@ def scatter(rows, scale, size, draws):
     signs = _signs(n, draws)
     if scale is not None:
         signs *= scale
-    if sparse.issparse(rows):
+    if scipy.sparse.issparse(rows):
         _scatter_sparse(rows.data, rows.indices, rows.indptr, buckets, signs, out)
     else:
         _scatter_dense(np.ascontiguousarray(rows), buckets, signs, out)

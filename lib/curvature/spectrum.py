@@ -4,8 +4,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import eigh_tridiagonal
-from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
+import scipy
 
 from lib import _validation as check
 from lib._vectors import norm
@@ -278,7 +277,7 @@ def spectral_density(problem, x, n_steps=80, n_vectors=10, sigma=None, grid=None
     rules = []
     for start in rng.standard_normal((count, d)):
         alphas, betas, _ = tridiagonal(product, start, steps)
-        nodes, vectors = eigh_tridiagonal(alphas, betas)
+        nodes, vectors = scipy.linalg.eigh_tridiagonal(alphas, betas)
         rules.append((nodes, vectors[0] ** 2))
     nodes = np.concatenate([rule[0] for rule in rules])
     weights = np.concatenate([rule[1] for rule in rules]) / count
@@ -460,7 +459,7 @@ def _iterate(product, rng, d, count, which, tol, budget):
     start = rng.standard_normal(d)
     alphas, betas, _ = tridiagonal(product, start, PILOT)
     spent = alphas.size
-    ritz = eigh_tridiagonal(alphas, betas, eigvals_only=True)
+    ritz = scipy.linalg.eigh_tridiagonal(alphas, betas, eigvals_only=True)
     scale = np.abs(ritz).max() or 1.0
 
     def times(v):
@@ -470,6 +469,8 @@ def _iterate(product, rng, d, count, which, tol, budget):
         spent += 1
         v = np.ascontiguousarray(v, dtype=np.float64).reshape(-1)
         return product(v) / scale + 2.0 * v
+
+    from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
     wanted, number = {
         "both": ("BE", 2 * count),

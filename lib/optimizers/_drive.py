@@ -75,7 +75,7 @@ def small_recorded_gradient(k, x, f, g, size, tol, p, o, v, s, m, r, ahead, c):
 
 
 @kernel
-def write(log, row, k, f, size, n_trace, s, x):
+def write(log, path, row, k, f, size, n_trace, s, x):
     """Record one iterate."""
     log[row, 0] = k
     log[row, 1] = f
@@ -83,19 +83,21 @@ def write(log, row, k, f, size, n_trace, s, x):
     for j in range(n_trace):
         log[row, 3 + j] = s[j]
     for i in range(x.size):
-        log[row, 3 + n_trace + i] = x[i]
+        path[row, i] = x[i]
 
 
-def drive(x_, g_, ahead_, level, p_, o_, v_, s_, m_, r_, c_, w_, tol, radius, log_):
+def drive(x_, g_, ahead_, level, p_, o_, v_, s_, m_, r_, c_, w_, tol, radius, log_, path_):
     """Run until the method stops; `level` holds value and gradient norm at x between calls.
 
-    A row of `log` is a recorded step: its number, value, gradient norm, the trace, the iterate.
+    A row of `log` is a recorded step: its number, value, gradient norm, the trace; the same row of
+    `path` is the iterate.
     With w[QUIET] nothing that only the record needs is computed: no value, and for a tolerance of
     0 no gradient either that the method itself does not ask for. The caller owns all arrays; the
     loop works on bare views of them.
     """
     x, g, p, o, v, s = bare(x_), bare(g_), bare(p_), bare(o_), bare(v_), bare(s_)
-    m, r, c, w, log, ahead = bare(m_), bare(r_), bare(c_), bare(w_), bare(log_), bare(ahead_)
+    m, r, c, w, ahead = bare(m_), bare(r_), bare(c_), bare(w_), bare(ahead_)
+    log, path = bare(log_), bare(path_)
     d = x.size
     f = level[0]
     size = level[1]
@@ -117,7 +119,7 @@ def drive(x_, g_, ahead_, level, p_, o_, v_, s_, m_, r_, c_, w_, tol, radius, lo
             size = norm(g)
             current = True
         if due:
-            write(log, c[ROWS], k, f, size, w[N_TRACE], s, x)
+            write(log, path, c[ROWS], k, f, size, w[N_TRACE], s, x)
             c[ROWS] += 1
             due = False
         if status != RUNNING:
@@ -172,7 +174,8 @@ def drive_many(starts, numbers, words, p, o, scalars, v, m, w, tol, radius, ends
     s = np.empty(scalars.size)
     r = np.empty(4, dtype=np.int64)
     rows = w[LAST] // w[STRIDE] + 3
-    log = np.empty((rows, 3 + w[N_TRACE] + d))
+    log = np.empty((rows, 3 + w[N_TRACE]))
+    path = np.empty((rows, d))
     for i in range(n):
         for j in range(d):
             x[j] = starts[i, j]
@@ -187,7 +190,7 @@ def drive_many(starts, numbers, words, p, o, scalars, v, m, w, tol, radius, ends
         level[0] = np.nan
         level[1] = np.nan
         start_stream(r, words, numbers[i])
-        codes[i] = run(x, g, ahead, level, p, o, v, s, m, r, counts[i], w, tol, radius, log)
+        codes[i] = run(x, g, ahead, level, p, o, v, s, m, r, counts[i], w, tol, radius, log, path)
         for j in range(d):
             ends[i, j] = x[j]
 

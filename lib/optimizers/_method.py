@@ -102,6 +102,9 @@ class Plan:
         Asked before each step; default: the gradient norm is at most `tol`.
     slots : dict
         Further kernels for slots of the templates.
+    gradient : function, optional
+        Writes the gradient for the loop, ``gradient(x, p, out)``, where a method in Python gets it
+        together with something else. Default: the problem's kernel.
     lazy : bool
         The loop need not compute the gradient at each iterate, only at recorded ones.
     uses_value : bool
@@ -121,6 +124,7 @@ class Plan:
     integers: int = 0
     stop: object = d.small_gradient
     slots: dict = field(default_factory=dict)
+    gradient: object = None
     lazy: bool = False
     uses_value: bool = False
     seed: int | None = None
@@ -225,7 +229,7 @@ def kernels(problem, plan):
     return stamp(
         d.drive,
         value=problem.value_kernel,
-        gradient=problem.gradient_kernel,
+        gradient=plan.gradient or problem.gradient_kernel,
         stop=_stamped(plan.stop, bound),
         advance=_stamped(plan.advance, bound),
     )
@@ -310,7 +314,7 @@ def _in_pieces(run, arguments, log, callback, progress):
     reads = arguments[0].size + arguments[4].size
     piece = max(1, FIRST // reads) if is_kernel(run) else 1
     if callback is None and not progress and last <= piece:
-        return run(*arguments, log.rows)
+        return run(*arguments, log.rows, log.path)
     most = max(1, last // 200) if progress else last
     bar = _progress_bar(last) if progress else None
     code = RUNNING
@@ -321,7 +325,7 @@ def _in_pieces(run, arguments, log, callback, progress):
             while code == RUNNING:
                 w[d.UNTIL] = until
                 began = time.perf_counter()
-                code = interrupts.hold(run, *arguments, log.rows)
+                code = interrupts.hold(run, *arguments, log.rows, log.path)
                 if time.perf_counter() - began < PATIENCE:
                     piece *= 2
                 if bar is not None:
@@ -338,7 +342,7 @@ def _in_pieces(run, arguments, log, callback, progress):
                     seen += 1
                 if interrupts.seen and code == RUNNING:
                     w[d.LAST] = w[d.UNTIL] = counters[d.STEPS]
-                    code = run(*arguments, log.rows)
+                    code = run(*arguments, log.rows, log.path)
                     code = INTERRUPTED if code == MAX_ITER else code
                 until = min(last, until + min(piece, most))
                 if callback is not None:
@@ -390,28 +394,30 @@ def _progress_bar(total):
 
 
 class _Log:
-    """Buffer the loop writes a trajectory into, and the `Result` made of it."""
+    """Buffers the loop writes a trajectory into, and the `Result` made of them."""
 
     def __init__(self, max_iter, stride, dimension, n_trace):
-        self.rows = np.empty((max_iter // stride + 3, 3 + n_trace + dimension))
-        self.first = 3 + n_trace
+        count = max_iter // stride + 3
+        self.rows = np.empty((count, 3 + n_trace))
+        self.path = np.empty((count, dimension))
 
     def row(self, i):
         """Return step, point, value and gradient norm of row `i`, for a callback."""
         step, value, size = self.rows[i, :3].tolist()
-        return int(step), self.rows[i, self.first :].copy(), value, size
+        return int(step), self.path[i].copy(), value, size
 
     def result(self, name, plan, arguments, code):
         """Make the result from what the loop left behind."""
         counters, whole = arguments[10].tolist(), arguments[8]
-        rows = self.rows[: counters[d.ROWS]]
+        count = counters[d.ROWS]
+        rows, path = self.rows[:count], self.path[:count]
         return Result(
-            x=rows[-1, self.first :].copy(),
+            x=path[-1].copy(),
             value=rows[-1, 1].item(),
             gradient_norm=rows[-1, 2].item(),
             n_iter=counters[d.STEPS],
             status=STATUSES[code],
-            path=rows[:, self.first :].copy(),
+            path=path if 2 * count > len(self.path) else path.copy(),  # no large buffer is kept
             iterations=rows[:, 0].astype(np.int64),
             values=rows[:, 1].copy(),
             gradient_norms=rows[:, 2].copy(),

@@ -10,7 +10,7 @@ RUNNING, REWIND = -1, -2  # not ways to end: go on, and end as converged at the 
 @kernel
 def inside(x, radius):
     """Tell whether all entries are numbers of absolute value at most `radius`."""
+    fine = True
     for i in range(x.size):
-        if not abs(x[i]) <= radius:
-            return False
-    return True
+        fine &= abs(x[i]) <= radius
+    return fine

@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from scipy import linalg
+import scipy
 
 from lib import _validation as check
 from lib.curvature.approximation import debias_factor
@@ -62,7 +62,8 @@ def approximate_newton(
     problem : Problem
         What to minimise; made by a constructor that keeps, in ``problem.data``, the structure
         that the variant uses: ``rows`` and ``parts(x)`` ("sampled"), ``rows`` and ``metric()``
-        ("fixed"), ``root(x)`` ("sketched"). Any problem will do for "exact".
+        ("fixed"), ``root(x)`` ("sketched"). Any problem will do for "exact". Where the gradient
+        costs less together with the parts, ``gradient_and_parts(x)`` gives both.
     variant : str
         "exact", "fixed", "sampled" or "sketched".
     n_samples : int, optional
@@ -161,12 +162,15 @@ def approximate_newton(
     }
     if drawn and variant != "sketched" and not replacement:
         check.integer(count, "n_samples", high=problem.data.rows.shape[0])
+    gradient, parts = None, None
+    if variant in ("exact", "sampled") and hasattr(problem.data, "parts"):
+        gradient, parts = _together(problem.data)
     if variant == "exact":
-        estimate = _exact(problem)
+        estimate = _exact(problem, parts)
     elif variant == "fixed":
         estimate = _fixed(problem, choose if drawn else None, draws, fresh)
     elif variant == "sampled":
-        estimate = _sampled(problem, choose, draws, fresh)
+        estimate = _sampled(problem, parts, choose, draws, fresh)
     else:
         estimate = _sketched(problem, sketch, count, draws, fresh)
     if check.flag(debias, "debias"):
@@ -183,6 +187,7 @@ def approximate_newton(
         _step(estimate, rate, check.flag(safeguard, "safeguard"), search, limits),
         scalars=[np.nan] * 4,
         trace=("step_size", "shift", "decrement", "rows"),
+        gradient=gradient,
         uses_value=damped,
     )
 
@@ -209,16 +214,43 @@ def _require(problem, variant):
         )
 
 
+def _together(data):
+    """Return the loop's gradient and a function like ``data.parts``, one pass for both if possible.
+
+    The loop computes the gradient at an iterate before the method asks for the parts there.
+    """
+    if not hasattr(data, "gradient_and_parts"):
+        return None, data.parts
+    last = None
+
+    def gradient(x, p, out):
+        nonlocal last
+        try:
+            out[:], weights, rest = data.gradient_and_parts(x)
+        except ValueError:  # A1 x overflows
+            out[:] = math.nan
+            return
+        last = x.copy(), weights, rest
+
+    def parts(x):
+        known = last
+        if known is not None and np.array_equal(known[0], x):
+            return known[1:]
+        return data.parts(x)
+
+    return gradient, parts
+
+
 # An estimate is a function of the iterate and the counters; it returns the matrix, None if there is
 # none, and the number of rows it is made of.
 
 
-def _exact(problem):
+def _exact(problem, parts):
     data = problem.data
-    if hasattr(data, "rows") and hasattr(data, "parts"):
+    if hasattr(data, "rows") and parts is not None:
 
         def estimate(x, c):
-            weights, rest = data.parts(x)
+            weights, rest = parts(x)
             if not np.isfinite(weights).all():
                 return None, 0
             return gram(data.rows, weights) + rest, data.rows.shape[0]
@@ -251,13 +283,13 @@ def _fixed(problem, choose, draws, fresh):
     return estimate
 
 
-def _sampled(problem, choose, draws, fresh):
+def _sampled(problem, parts, choose, draws, fresh):
     data = problem.data
     kept = None
 
     def estimate(x, c):
         nonlocal kept
-        weights, rest = data.parts(x)
+        weights, rest = parts(x)
         if not np.isfinite(weights).all():
             return None, 0
         if not weights.any():
@@ -298,7 +330,7 @@ def _step(estimate, rate, safeguard, search, limits):
         factor, shift = _factorize(matrix, safeguard)
         if factor is None:
             return BREAKDOWN, math.nan
-        direction = -linalg.cho_solve((factor, True), g, check_finite=False)
+        direction = -scipy.linalg.cho_solve((factor, True), g, check_finite=False)
         slope = float(g @ direction)
         step, f_ahead = rate, math.nan
         if search is None:
@@ -325,7 +357,7 @@ def _factorize(matrix, safeguard):
     shift = 0.0
     while True:
         shifted = (matrix + shift * np.eye(diagonal.size)).T  # as LAPACK wants its columns
-        factor, failed = linalg.lapack.dpotrf(shifted, lower=1, overwrite_a=1)
+        factor, failed = scipy.linalg.lapack.dpotrf(shifted, lower=1, overwrite_a=1)
         pivots = np.diag(factor) ** 2
         if not failed and (pivots > PIVOT * diagonal.size * np.abs(diagonal + shift)).all():
             return factor, shift

@@ -17,6 +17,7 @@ IDENTITY, RELU, SOFTPLUS, TANH = range(4)
 # The parameters are n, d, r, unit, beta; b (r); the squared weights (n); A2 by columns (n, r); and
 # A1 by rows: its entries (n, d), or n, the row pointers (n + 1), column numbers and entries of CSR.
 B = 5
+BLOCK = 2**15  # entries of the rows that stay in the cache
 LARGEST_WEIGHT = np.sqrt(np.finfo(float).max)
 
 first_layer = Slot("first_layer")
@@ -127,6 +128,18 @@ def _second_layer(columns, f, out):
         a = row(columns, i)
         for j in range(out.size):
             out[j] += a[j] * f[i]
+
+
+@kernel
+def _tilt(logits, top, columns, metric, out):
+    """Write rows (f a, f, w^2 u), up to a common factor of f, for columns a of the second layer."""
+    for i in range(logits.size):
+        a, to = row(columns, i), row(out, i)
+        share = exp(logits[i] - top)
+        for j in range(a.size):
+            to[j] = share * a[j]
+        to[a.size] = share
+        to[a.size + 1] = metric[i] * logits[i]
 
 
 # --- value, gradient, Hessian-vector product ------------------------------------------------
@@ -416,8 +429,12 @@ class TwoLayerData:
             If `x` is not a point of d finite numbers, or so large that :math:`A_1x` overflows.
             The other methods raise them too.
         """
+        x = check.point(x, self.rows.shape[1], "x")
         with np.errstate(over="ignore", invalid="ignore"):
-            logits = self.rows @ check.point(x, self.rows.shape[1], "x")
+            logits = self.rows @ x
+        return self._layers(logits)
+
+    def _layers(self, logits):
         if not np.isfinite(logits).all():
             raise ValueError("x must lie where A1 x is finite; it overflows there")
         f = softmax(logits)
@@ -443,8 +460,28 @@ class TwoLayerData:
             The part of rank at most r + 1: the Hessian is
             ``rows.T @ diag(weights) @ rows + remainder``.
         """
-        weights, remainder = self._data_parts(x)
+        weights, remainder, _ = self._derivatives(x)
         return weights + self.metric(), remainder
+
+    def gradient_and_parts(self, x):
+        """Return the gradient and what :meth:`parts` returns, in one pass over the rows.
+
+        Parameters
+        ----------
+        x : array_like, shape (d,)
+            The point.
+
+        Returns
+        -------
+        gradient : ndarray, shape (d,)
+            The gradient of the whole function.
+        weights : ndarray, shape (n,)
+            Weights of the rows.
+        remainder : ndarray, shape (d, d)
+            The rest of the Hessian.
+        """
+        weights, remainder, gradient = self._derivatives(x)
+        return gradient, weights + self.metric(), remainder
 
     def metric(self):
         """Return the weights of the constant part of the Hessian, which is the regularizer's.
@@ -545,7 +582,7 @@ class TwoLayerData:
             raise ValueError(f"metric must be positive; its least entry is {m.min():g}")
         triangle = np.linalg.qr(np.sqrt(m)[:, None] * self._dense_rows(), mode="r")
         self._least_singular_value(triangle)
-        weights, remainder = self._data_parts(x)
+        weights, remainder, _ = self._derivatives(x)
         hessian = self.rows.T @ (weights[:, None] * self._dense_rows()) + remainder
         half = np.linalg.solve(triangle.T, hessian)
         return np.linalg.eigvalsh(np.linalg.solve(triangle.T, half.T))
@@ -575,13 +612,43 @@ class TwoLayerData:
             )
         return float(values[-1])
 
-    def _data_parts(self, x):
-        """Return the split of `parts` without the regularizer."""
-        at = self.layers(x)
-        moved = self._moved_outputs(at)
-        low = np.vstack([moved, self.rows.T @ at.f])
+    def _derivatives(self, x):
+        """Return the split of `parts` without the regularizer, and the whole gradient."""
+        at, sums = self._moments(check.point(x, self.rows.shape[1], "x"))
+        low, mean, pulled = sums[:-2], sums[-2], sums[-1]
+        low = np.vstack([low - np.outer(at.z, mean), mean])  # U^T A1
         remainder = low.T @ _core(at) @ low
-        return at.f * at.centred, (remainder + remainder.T) / 2
+        gradient = low[:-1].T @ (at.slope * at.residual) + pulled
+        return at.f * at.centred, (remainder + remainder.T) / 2, gradient
+
+    def _moments(self, x):
+        """Return the layers at x, and A2 diag(f) A1 with the rows f A1 and (w^2 u) A1 below it.
+
+        One pass over dense rows: the softmax is not known before its end, so that the sums are
+        made with multiples of f, which shrink when a larger logit turns up.
+        """
+        n, d = self.rows.shape
+        metric, outputs = self.metric(), self.A2.T
+        if hasattr(self.rows, "indptr"):
+            at = self.layers(x)
+            return at, np.vstack([self.A2 * at.f, at.f, metric * at.logits]) @ self.rows
+        height = max(1, min(n, BLOCK // d))
+        logits, sums = np.empty(n), np.zeros((len(self.b) + 2, d))
+        shares = np.empty((height, len(sums)))
+        top = -np.inf
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows `_layers` tells
+            for first in range(0, n, height):
+                block = self.rows[first : first + height]
+                part, share = logits[first : first + height], shares[: len(block)]
+                np.dot(block, x, out=part)
+                if part.max() > top:
+                    sums[:-1] *= np.exp(top - part.max())
+                    top = part.max()
+                outer, own = outputs[first : first + height], metric[first : first + height]
+                _tilt(part, top, outer, own, share)
+                sums += share.T @ block
+            sums[:-1] /= np.exp(logits - top).sum()
+        return self._layers(logits), sums
 
     def _moved_outputs(self, at):
         """Return A2 J A1, the Jacobian of z, shape (r, d)."""

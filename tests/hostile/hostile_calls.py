@@ -303,6 +303,7 @@ DATA = TWO_LAYER.data
 for name, good in (
     ("layers", {"x": X}),
     ("parts", {"x": X}),
+    ("gradient_and_parts", {"x": X}),
     ("metric", {}),
     ("root", {"x": X}),
     ("jacobian", {"x": X}),

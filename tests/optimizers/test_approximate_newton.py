@@ -336,6 +336,24 @@ def test_starts_where_everything_overflows(variant):
     assert (run.status, run.n_iter) == ("breakdown", 0)
 
 
+@pytest.mark.parametrize("variant", ["exact", "sampled"])
+def test_the_gradient_may_come_with_the_parts(variant):
+    problem = two_layer_regression(*two_layer_data(300, 4, 3), 0.5)
+    calls = []
+
+    def together(x):
+        calls.append(x.copy())
+        return problem.data.gradient_and_parts(x)
+
+    given = {"rows": problem.data.rows, "parts": problem.data.parts}
+    apart = approximate_newton(with_data(problem, **given), np.ones(4), variant)
+    given = {"rows": problem.data.rows, "parts": None, "gradient_and_parts": together}
+    run = approximate_newton(with_data(problem, **given), np.ones(4), variant)
+    assert (run.status, run.n_gradient) == (apart.status, apart.n_gradient)
+    np.testing.assert_allclose(run.path, apart.path, rtol=0, atol=1e-12)
+    np.testing.assert_array_equal(calls, run.path)  # one pass for each iterate, no more
+
+
 @pytest.mark.parametrize("n_samples", [None, 5])
 def test_a_fixed_part_of_zero_breaks_down(n_samples):
     problem, _, _ = quadratic(rows_of(50, 2), np.zeros(50), np.eye(2))

@@ -8,6 +8,7 @@ from scipy import sparse
 from scipy.optimize import brentq, minimize
 
 from lib.problems.two_layer import (
+    BLOCK,
     UNITS,
     output_unit,
     softmax,
@@ -322,6 +323,31 @@ def test_parts(case):
     np.testing.assert_array_equal(problem.data.metric(), w**2)
 
 
+def test_gradient_together_with_the_parts(case):
+    _, problem = case
+    for x in POINTS:
+        gradient, weights, remainder = problem.data.gradient_and_parts(x)
+        close(gradient, problem.gradient(x))
+        for got, wanted in zip((weights, remainder), problem.data.parts(x), strict=True):
+            np.testing.assert_array_equal(got, wanted)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_one_pass_over_many_blocks_with_ever_larger_logits(order):
+    n, d = 5000, 20
+    rng = np.random.default_rng(4)
+    A1 = rng.standard_normal((n, d))
+    x = rng.standard_normal(d)
+    A1 = A1[np.argsort(A1 @ x)[::order]] * 40.0  # weights of e^-1000 beside those near 1
+    A2 = rng.standard_normal((3, n))
+    problem = two_layer_regression(A1, A2, np.ones(3), 1e-3, "tanh")
+    assert A1.size > 2 * BLOCK
+    gradient, weights, remainder = problem.data.gradient_and_parts(x)
+    close(gradient, problem.gradient(x))
+    v = rng.standard_normal(d)
+    close(A1.T @ (weights * (A1 @ v)) + remainder @ v, problem.hvp(x, v))
+
+
 def test_rank_of_the_remainder():
     arrays = draw(60, 12, 2, holes=False)
     _, remainder = make("tanh", "dense", arrays).data.parts(np.linspace(-1, 1, 12))
@@ -574,13 +600,15 @@ def test_bad_arguments_of_the_drawing_are_named(changes, error, message):
 
 def test_bad_points_are_named():
     data = two_layer_regression(**GOOD).data
-    for method in (data.layers, data.parts, data.root, data.jacobian, data.relative_curvature):
+    both, ratios = data.gradient_and_parts, data.relative_curvature
+    for method in (data.layers, data.parts, both, data.root, data.jacobian, ratios):
         with pytest.raises(ValueError, match=r"x must have shape \(3,\)"):
             method([1.0, 2.0])
         with pytest.raises(ValueError, match="x must be finite"):
             method([1.0, np.nan, 0.0])
     large = two_layer_regression(**{**GOOD, "A1": 10 * np.eye(3)}).data
-    for method in (large.layers, large.parts, large.root, large.jacobian):
+    both = large.gradient_and_parts
+    for method in (large.layers, large.parts, both, large.root, large.jacobian):
         with pytest.raises(ValueError, match="x must lie where A1 x is finite"):
             method([1e308, 0.0, 0.0])
     with pytest.raises(ValueError, match=r"metric must have shape \(3,\)"):
