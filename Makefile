@@ -11,7 +11,7 @@ SPEC   := requirements.txt requirements.lock pyproject.toml
 PYTHON ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help book offline open test lint format run-notebooks benchmarks lock clean
+.PHONY: help book offline open test coverage lint format run-notebooks benchmarks lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,16 @@ open: $(VENV)/.book-installed  ## open the book that was built last
 
 test: $(VENV)/.test-installed  ## run every test: library, notebooks, built pages in a browser
 	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests book
+
+# Lines in kernels count when numba compiles them, so the cache must be empty; hostile calls, which
+# are many, run a part of theirs in plain Python.
+COVER := $(PY) -m coverage run -m pytest -q -p no:xdist
+coverage: $(VENV)/.test-installed  ## tell which lines of the library no test runs (half an hour)
+	@rm -rf _build/coverage && mkdir -p _build/coverage
+	@NUMBA_DISABLE_JIT=1 HOSTILE_FACTOR=0.15 $(COVER) tests/hostile & \
+	NUMBA_JIT_COVERAGE=1 NUMBA_CACHE_DIR=$(CURDIR)/_build/coverage/kernels $(COVER) tests \
+	  --ignore=tests/book --ignore=tests/hostile --ignore=tests/test_survival.py && wait $$!
+	@$(PY) -m coverage combine -q && $(PY) -m coverage report
 
 lint: $(VENV)/.test-installed  ## check the style of code and notebooks
 	@$(PY) -m ruff check .
