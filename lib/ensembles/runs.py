@@ -8,12 +8,15 @@ import numpy as np
 
 from lib import _random as random
 from lib import _validation as check
-from lib._jit import fused, is_kernel, stamp
+from lib._jit import LANES, fused, is_kernel, stamp
+from lib._vectors import norm
 from lib.ensembles._chunks import map_chunks, pieces
 from lib.ensembles._descend import WIDTH, descend
+from lib.ensembles._train import DRAWS, aligned, buffer_sizes, train
 from lib.optimizers import METHODS
 from lib.optimizers._drive import (
     COUNTERS,
+    N_GRADIENT,
     N_HVP,
     N_SAMPLE,
     N_SAMPLE_HVP,
@@ -26,11 +29,14 @@ from lib.optimizers._drive import (
 )
 from lib.optimizers._method import kernels, settings
 from lib.optimizers._steps import BUDGET, CONVERGED, DIVERGED, MAX_ITER
+from lib.optimizers._updates import BATCH
 from lib.optimizers.result import STATUSES
 from lib.problems import Problem
+from lib.problems.relu_network import ReluNetwork
 
 CHUNK = 32_768  # runs of gradient descent that one thread makes at a time
 RUNS = 256  # of any other method, whose steps are long
+MOST = 10_000  # parameters of networks that are trained side by side; larger ones go through BLAS
 
 
 @dataclass(frozen=True, eq=False)
@@ -304,8 +310,6 @@ def run_many(
         check.count(budget, "max_evaluations", low=1)
     bar = check.flag(progress, "progress")
     every = check.count(check_every, "check_every", low=1)
-    if every > 1 and method != "gradient_descent":
-        raise ValueError(f"check_every must be 1 for method {method!r}; got {every}")
     known = list(inspect.signature(METHODS[method].plan).parameters)[1:]
     for key in options:
         if key not in known:
@@ -313,6 +317,8 @@ def run_many(
                 f"{method} has no option {key!r} in an ensemble; its own are {', '.join(known)}"
             )
     made = METHODS[method].plan(problem=problem, **options)
+    if every > 1 and method != "gradient_descent":
+        _check_lanes(problem, method, made, every, budget)
     if method == "gradient_descent":
         end = last if budget is None else min(last, budget - 1)
         rate = made.options[0]
@@ -325,6 +331,8 @@ def run_many(
         count = partial(_count_gradients, n_iter, codes, every, end)
     else:
         work = partial(_drive_chunk, problem, method, options, last, budget, tol, radius)
+        if every > 1 and last > 0 and problem.data.n_parameters <= MOST:
+            work = partial(_train_chunk, problem, method, options, last, every, tol, radius, work)
         chunks = ((first, starts[first:stop]) for first, stop in pieces(len(starts), RUNS))
         x, counts, codes = map_chunks(work, chunks, len(starts), executor, bar)
         n_iter = counts[:, STEPS].copy()
@@ -496,3 +504,67 @@ def _drive_chunk(problem, method, options, last, max_evaluations, tol, radius, c
         codes,
     )
     return x, counts, codes
+
+
+def _check_lanes(problem, method, made, every, budget):
+    """Raise ValueError where a method must look at the stopping rules in each step."""
+    network = problem.data
+    reason = None
+    if "draw" not in made.slots:
+        reason = "it neither is gradient descent nor can it draw mini-batches"
+    elif not isinstance(network, ReluNetwork) or network.skip != "none" or network.layer_norm:
+        reason = f"{problem.name} is no ReLU network without skip and layer norm"
+    elif budget is not None:
+        reason = "max_evaluations counts in each step"
+    if reason:
+        raise ValueError(f"check_every must be 1 for method {method!r}: {reason}; got {every}")
+
+
+def _train_chunk(problem, method, options, last, every, tol, radius, exactly, chunk):
+    first, starts = chunk
+    n, d = starts.shape
+    made = METHODS[method].plan(problem=problem, **options)
+    draw = DRAWS[made.slots["draw"]]
+    x = np.empty_like(starts)
+    lost = _settled(problem, starts, tol)
+    left = np.empty(n, dtype=bool)
+    sizes = buffer_sizes(problem.data.widths, d, made.vectors - 1)
+    drawn = np.zeros(1, dtype=np.int64)
+    batch = problem.n_samples if made.seed is None else int(made.options[BATCH])
+    stamp(train, draw=draw, update=made.slots["update"])(
+        starts,
+        np.arange(first, first + n),
+        random.seed_words(made.seed or 0),
+        problem.parameters,
+        np.array(made.options, dtype=np.float64),
+        np.array(made.scalars, dtype=np.float64),
+        last,
+        every,
+        radius,
+        np.empty(random.WORDS * LANES, dtype=np.int64),
+        np.zeros((LANES, max(1, made.integers)), dtype=np.int64),
+        np.empty(batch * LANES, dtype=np.int64),
+        *aligned(sizes),
+        x,
+        left,
+        drawn,
+    )
+    lost |= left
+    counts = np.zeros((n, COUNTERS), dtype=np.int64)
+    counts[:, STEPS] = last
+    counts[:, N_GRADIENT if made.seed is None else N_SAMPLE] = last if made.seed is None else drawn
+    codes = np.where(_settled(problem, x, tol), CONVERGED, MAX_ITER)
+    for i in np.flatnonzero(lost):
+        again = exactly((first + i, starts[i : i + 1]))
+        x[i : i + 1], counts[i : i + 1], codes[i : i + 1] = again
+    return x, counts, codes
+
+
+def _settled(problem, x, tol):
+    """Tell at which rows of `x` the norm of the gradient is at most `tol`; for 0, at none."""
+    if tol == 0.0:
+        return np.zeros(len(x), dtype=bool)
+    g = np.empty_like(x)
+    for i in range(len(x)):
+        problem.gradient_kernel(x[i], problem.parameters, g[i])
+    return np.array([norm(row) <= tol for row in g])

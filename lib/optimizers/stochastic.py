@@ -160,7 +160,7 @@ def _plan(
         trace=("learning_rate",),
         vectors=rule.rows + 1,
         integers=integers,
-        slots={"slope": bound, "update": rule.update},
+        slots={"slope": bound, "update": rule.update, "draw": draws},
         stop=small_recorded_gradient,
         lazy=True,
         seed=None if draws is None else seed,
