@@ -374,52 +374,31 @@ HEIGHTS = (4, 2, 1) if WIDE else (2, 1)
 PLAIN_SUM, ACTIVATED, MASKED = range(3)
 
 
-def _lane_products(
-    kind,
-    to,
-    to_at,
-    to_row,
-    init,
-    init_at,
-    init_row,
-    init_column,
-    a,
-    a_at,
-    a_row,
-    a_step,
-    b,
-    b_at,
-    b_step,
-    b_column,
-    rows,
-    columns,
-    steps,
-    slope,
-    mask,
-    mask_at,
-):
+def _lane_products(kind, to, init, a, b, sizes, slope, mask):
     """Multiply matrices of `LANES` runs side by side: to = init + a b.
 
-    Entry (i, j) of `to` is at ``to_at + i * to_row + j``, counted in entries of LANES numbers, that
-    of the others at ``i * ..._row`` and so on. Where it is not positive (kind ACTIVATED), or that
-    of `mask` at the same place is not (kind MASKED), it is multiplied by `slope`.
+    `sizes` are the rows and columns of `to` and the length of the sums. A matrix is a vector and
+    three numbers: entry (i, j) begins at LANES times ``first + i * down + j * right``. Where the
+    entry of `to` is not positive (kind ACTIVATED), or that of `mask` is not (kind MASKED), it is
+    multiplied by `slope`.
     """
 
-    def entry(array, at):
-        return array[at * LANES : (at + 1) * LANES]
+    def entry(place, i, j):
+        array, first, down, right = place
+        at = (first + i * down + j * right) * LANES
+        return array[at : at + LANES]
 
+    rows, columns, steps = sizes
     with np.errstate(all="ignore"):
         for i in range(rows):
             for j in range(columns):
-                total = entry(init, init_at + i * init_row + j * init_column).copy()
+                total = entry(init, i, j).copy()
                 for k in range(steps):
-                    left = entry(a, a_at + i * a_row + k * a_step)
-                    total += left * entry(b, b_at + k * b_step + j * b_column)
-                place = i * to_row + j
+                    total += entry(a, i, k) * entry(b, k, j)
                 if kind != PLAIN_SUM:
-                    chosen = total if kind == ACTIVATED else entry(mask, mask_at + place)
+                    chosen = total if kind == ACTIVATED else entry(mask, i, j)
                     total = np.where(chosen > 0.0, total, slope * total)
-                entry(to, to_at + place)[:] = total
+                entry(to, i, j)[:] = total
 
 
 # What templates that run as plain Python use for the views below.
@@ -523,38 +502,40 @@ if JIT:
             return _view(kind, context, builder, data, [entries], [size], size)
 
         return kind(length), build
+
     @intrinsic
-    def lane_products(typing_context, kind, *arguments):
+    def lane_products(typing_context, kind, to, init, a, b, sizes, slope, mask):
         """Do what `_lane_products` says, with sums of up to 16 entries in registers at once."""
         if not isinstance(kind, numba_types.IntegerLiteral):
             return None
         numbers = ir.VectorType(ir.DoubleType(), LANES)
         contract = ("contract",)
 
+        def place(context, builder, form, value):
+            """Return where an array begins, and the whole numbers behind it."""
+            array, *steps = cgutils.unpack_tuple(builder, value)
+            data = _parts(context, builder, form[0], array)[0]
+            return builder.bitcast(data, numbers.as_pointer()), *steps
+
         def build(context, builder, signature, arguments):
-            kinds, values = signature.args[1], cgutils.unpack_tuple(builder, arguments[1])
-            places = [
-                builder.bitcast(_parts(context, builder, k, v)[0], numbers.as_pointer())
-                if isinstance(k, numba_types.Array)
-                else v
-                for k, v in zip(kinds, values, strict=True)
-            ]
-            to, to_at, to_row, init, init_at, init_row, init_column = places[:7]
-            a, a_at, a_row, a_step, b, b_at, b_step, b_column = places[7:15]
-            rows, columns, steps, slope, mask, mask_at = places[15:]
+            to, init, a, b, mask = (
+                place(context, builder, signature.args[i], arguments[i]) for i in (1, 2, 3, 4, 7)
+            )
+            rows, columns, steps = cgutils.unpack_tuple(builder, arguments[5])
+            slope = arguments[6]
             slopes = ir.Constant(numbers, ir.Undefined)
             for j in range(LANES):
                 slopes = builder.insert_element(slopes, slope, ir.Constant(ir.IntType(32), j))
             nothing = ir.Constant(numbers, [0.0] * LANES)
             zero, one = context.get_constant(numba_types.intp, 0), rows.type(1)
 
-            def address(base, at, *products):
-                for i, stride in products:
-                    at = builder.add(at, builder.mul(i, stride))
-                return builder.gep(base, [at])
+            def address(place, i, j):
+                base, at, down, right = place
+                at = builder.add(at, builder.mul(i, down))
+                return builder.gep(base, [builder.add(at, builder.mul(j, right))])
 
-            def load(*place):
-                return builder.load(address(*place), align=8)
+            def load(place, i, j):
+                return builder.load(address(place, i, j), align=8)
 
             def block(i0, height, j0, width):
                 at_rows = [builder.add(i0, i0.type(i)) for i in range(height)]
@@ -562,26 +543,22 @@ if JIT:
                 entries = [(i, j) for i in range(height) for j in range(width)]
                 sums = {}
                 for i, j in entries:
-                    places = (at_rows[i], init_row), (at_columns[j], init_column)
-                    first = load(init, init_at, *places)
+                    first = load(init, at_rows[i], at_columns[j])
                     sums[i, j] = cgutils.alloca_once_value(builder, first)
                 with cgutils.for_range_slice(builder, zero, steps, one, zero.type) as (k, _):
-                    left = [load(a, a_at, (i, a_row), (k, a_step)) for i in at_rows]
-                    right = [load(b, b_at, (k, b_step), (j, b_column)) for j in at_columns]
+                    left = [load(a, i, k) for i in at_rows]
+                    right = [load(b, k, j) for j in at_columns]
                     for i, j in entries:
                         product = builder.fmul(left[i], right[j], flags=contract)
                         total = builder.fadd(builder.load(sums[i, j]), product, flags=contract)
                         builder.store(total, sums[i, j])
                 for i, j in entries:
-                    total = builder.load(sums[i, j])
-                    own = (at_rows[i], to_row), (at_columns[j], one)
+                    total, at = builder.load(sums[i, j]), (at_rows[i], at_columns[j])
                     if kind.literal_value != PLAIN_SUM:
-                        chosen = total
-                        if kind.literal_value == MASKED:
-                            chosen = load(mask, mask_at, *own)
+                        chosen = load(mask, *at) if kind.literal_value == MASKED else total
                         positive = builder.fcmp_ordered(">", chosen, nothing)
                         total = builder.select(positive, total, builder.fmul(slopes, total))
-                    builder.store(total, address(to, to_at, *own), align=8)
+                    builder.store(total, address(to, *at), align=8)
 
             def pieces(length, sizes):
                 first = zero
@@ -597,7 +574,7 @@ if JIT:
                 for j, width in pieces(columns, (4, 2, 1)):
                     block(i, height, j, width)
 
-        return numba_types.void(kind, numba_types.Tuple(arguments)), build
+        return numba_types.void(kind, to, init, a, b, sizes, slope, mask), build
 
 else:
     lane, row, bare, column, tile = _lane, _row, _bare, _column, _tile

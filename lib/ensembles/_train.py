@@ -41,8 +41,9 @@ BLOCK = 16  # samples that go through the networks before others do
 @kernel
 def with_replacement(n, size, m, r, picks):
     """Draw as `lib.optimizers._batches.with_replacement` in each lane; return the batch size."""
+    lanes = r.size // random.WORDS  # LANES; a loop of a length known beforehand is unrolled instead
     for j in range(size):
-        for i in range(LANES):
+        for i in range(lanes):
             picks[j * LANES + i] = random.below(column(r, i, LANES, random.WORDS), n)
     return size
 
@@ -91,42 +92,33 @@ def gradient(x, p, picks, size, h, delta, upper, constants, out):
         out[i] = 0.0
     for first in range(0, size, BLOCK):
         b = min(BLOCK, size - first)
-        for s in range(b):
-            for j in range(inputs):
-                for i in range(LANES):
-                    pick = picks[(first + s) * LANES + i]
-                    h[(j * b + s) * LANES + i] = p[data + pick * inputs + j]
+        chosen = bare(picks[first * LANES : (first + b) * LANES])
+        for j in range(inputs):
+            for i in range(chosen.size):
+                h[j * chosen.size + i] = p[data + chosen[i] * inputs + j]
         for k in range(1, n_layers + 1):
             below, width, source, theta = _layer(p, k)
-            here, biases = (source + below) * b, theta + width * below
+            here = source + below
+            weights, biases = (x, theta, below, 1), (x, theta + width * below, 1, 0)
+            lower, own = (h, source * b, b, 1), (h, here * b, b, 1)
             slope = p[SLOPE] if k < n_layers else 1.0
-            lane_products(
-                ACTIVATED, h, here, b, x, biases, 1, 0, x, theta, below, 1, h, source * b, b, 1,
-                width, b, below, slope, h, 0,
-            )
+            lane_products(ACTIVATED, own, biases, weights, lower, (width, b, below), slope, own)
         for j in range(outputs):
-            for s in range(b):
-                at = j * b + s
-                for i in range(LANES):
-                    wanted = p[targets + picks[(first + s) * LANES + i] * outputs + j]
-                    error = h[(here + at) * LANES + i] - wanted
-                    delta[at * LANES + i] = weight * error
+            at = j * chosen.size
+            for i in range(chosen.size):
+                wanted = p[targets + chosen[i] * outputs + j]
+                delta[at + i] = weight * (h[here * chosen.size + at + i] - wanted)
         for k in range(n_layers, 0, -1):
             below, width, source, theta = _layer(p, k)
-            biases = theta + width * below
-            lane_products(
-                PLAIN_SUM, out, biases, 1, out, biases, 1, 0, delta, 0, b, 1, constants, 1, 0, 0,
-                width, 1, b, 0.0, h, 0,
-            )
-            lane_products(
-                PLAIN_SUM, out, theta, below, out, theta, below, 1, delta, 0, b, 1,
-                h, source * b, 1, b, width, below, b, 0.0, h, 0,
-            )
+            lower, errors = (h, source * b, b, 1), (delta, 0, b, 1)
+            back, all_samples = (h, source * b, 1, b), (constants, 1, 0, 0)
+            slopes, biases = (out, theta, below, 1), (out, theta + width * below, 1, 0)
+            lane_products(PLAIN_SUM, biases, biases, errors, all_samples, (width, 1, b), 1.0, lower)
+            lane_products(PLAIN_SUM, slopes, slopes, errors, back, (width, below, b), 1.0, lower)
             if k > 1:
-                lane_products(
-                    MASKED, upper, 0, b, constants, 0, 0, 0, x, theta, 1, below, delta, 0, b, 1,
-                    below, b, width, p[SLOPE], h, source * b,
-                )
+                shares, nothing = (upper, 0, b, 1), (constants, 0, 0, 0)
+                turned, sizes = (x, theta, 1, below), (below, b, width)
+                lane_products(MASKED, shares, nothing, turned, errors, sizes, p[SLOPE], lower)
                 delta, upper = upper, delta
 
 
@@ -141,15 +133,33 @@ def aligned(shapes):
     return arrays
 
 
-def buffer_sizes(widths, d, rows):
+def buffer_shapes(widths, d, rows):
     """Return the shapes of what `train` works with, for so many rows of state."""
     widest = max(widths) * BLOCK * LANES
     return (rows + 3, d * LANES), (sum(widths) * BLOCK * LANES,), (widest,), (widest,), (2 * LANES,)
 
 
 def train(
-    starts, numbers, words, p_, o_, s0, last, every, radius, r_, m_, picks_, v_, h_, delta_, upper_,
-    constants_, ends, lost, drawn,
+    starts,
+    numbers,
+    words,
+    p_,
+    o_,
+    s0,
+    last,
+    every,
+    radius,
+    r_,
+    m_,
+    picks_,
+    v_,
+    h_,
+    delta_,
+    upper_,
+    constants_,
+    ends,
+    lost,
+    drawn,
 ):
     """Train from every start; see `lib.ensembles.run_many`.
 
@@ -182,15 +192,15 @@ def train(
         drawn[0] = 0
         for k in range(last):
             s[RATE] = learning_rate(o, k)
-            for i in range(x.size):
-                ahead[i] = x[i]
+            point = x
             if o[LEAD] > 0.0:
                 for i in range(x.size):
-                    ahead[i] -= s[RATE] * o[LEAD] * v[0, i]
+                    ahead[i] = x[i] - s[RATE] * o[LEAD] * v[0, i]
+                point = ahead
             size = draw(int(o[SAMPLES]), int(o[BATCH]), m, r, picks)
             drawn[0] += size
-            gradient(ahead, p, picks, size, h, delta, upper, constants, g)
-            couple(ahead, g, o)
+            gradient(point, p, picks, size, h, delta, upper, constants, g)
+            couple(point, g, o)
             shrink(x, s, o)
             update(x, g, v, s, o, k + 1)
             if (k + 1) % every == 0 or k + 1 == last:

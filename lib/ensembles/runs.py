@@ -12,7 +12,7 @@ from lib._jit import LANES, fused, is_kernel, stamp
 from lib._vectors import norm
 from lib.ensembles._chunks import map_chunks, pieces
 from lib.ensembles._descend import WIDTH, descend
-from lib.ensembles._train import DRAWS, aligned, buffer_sizes, train
+from lib.ensembles._train import DRAWS, aligned, buffer_shapes, train
 from lib.optimizers import METHODS
 from lib.optimizers._drive import (
     COUNTERS,
@@ -36,7 +36,7 @@ from lib.problems.relu_network import ReluNetwork
 
 CHUNK = 32_768  # runs of gradient descent that one thread makes at a time
 RUNS = 256  # of any other method, whose steps are long
-MOST = 10_000  # parameters of networks that are trained side by side; larger ones go through BLAS
+MOST = 20_000  # parameters of networks that are trained side by side; larger ones go through BLAS
 
 
 @dataclass(frozen=True, eq=False)
@@ -259,7 +259,8 @@ def run_many(
     check_every : int
         How often the stopping rules are looked at: before the first step, after each so many, and
         after the last. With 1 each run is, to the last bit, the one that the method makes alone.
-        Larger is faster (gradient descent only), and the last digits differ: see Notes.
+        Larger is faster, and the last digits differ: see Notes. For gradient descent, and for the
+        methods that can draw mini-batches on ReLU networks without skip and layer norm.
     **options
         Options of that optimizer. Where it takes a `seed`, run number i of `starts` draws from a
         stream of its own, so that the result does not depend on how the runs are shared out.
@@ -291,6 +292,13 @@ def run_many(
     place. A run then ends at a multiple of `check_every` steps, or at the last; one that left the
     region returns to where it was at the look before. Runs that leave it, or leave the range of
     the polynomials, are made again in the usual arithmetic.
+
+    ReLU networks are trained side by side: one register holds the same number of 8 networks, or 4,
+    as many as the processor can work on at once. Each draws the mini-batches that it draws with
+    `check_every` 1, and its result does not depend on its neighbours. Networks that leave the
+    region are trained again in the usual arithmetic, from the start. Sums are rounded in another
+    order; where training is chaotic the difference grows from step to step, and two such runs
+    drift apart. Networks of more than 20000 parameters are always trained one by one.
 
     Used in "Strict saddles", "The stable manifold", "Escape time", "Which step is safe",
     "Escaping without smoothness", "One Hessian-vector product sets the step", "What it buys,
@@ -333,7 +341,8 @@ def run_many(
         work = partial(_drive_chunk, problem, method, options, last, budget, tol, radius)
         if every > 1 and last > 0 and problem.data.n_parameters <= MOST:
             work = partial(_train_chunk, problem, method, options, last, every, tol, radius, work)
-        chunks = ((first, starts[first:stop]) for first, stop in pieces(len(starts), RUNS))
+        numbers = np.arange(len(starts))
+        chunks = ((numbers[i:j], starts[i:j]) for i, j in pieces(len(starts), RUNS))
         x, counts, codes = map_chunks(work, chunks, len(starts), executor, bar)
         n_iter = counts[:, STEPS].copy()
         count = partial(_count_all, counts)
@@ -477,7 +486,7 @@ def _descended(run, problem, starts, rate, max_iter, every, tol, radius):
 
 
 def _drive_chunk(problem, method, options, last, max_evaluations, tol, radius, chunk):
-    first, starts = chunk
+    numbers, starts = chunk
     made = METHODS[method].plan(problem=problem, **options)
     run = kernels(problem, made)
     if not is_kernel(run):
@@ -489,7 +498,7 @@ def _drive_chunk(problem, method, options, last, max_evaluations, tol, radius, c
     codes = np.empty(len(starts), dtype=np.int64)
     stamp(drive_many, run=run, start_stream=random.start)(
         starts,
-        np.arange(first, first + len(starts)),
+        numbers,
         random.seed_words(made.seed or 0),
         problem.parameters,
         np.array(made.options, dtype=np.float64),
@@ -521,19 +530,18 @@ def _check_lanes(problem, method, made, every, budget):
 
 
 def _train_chunk(problem, method, options, last, every, tol, radius, exactly, chunk):
-    first, starts = chunk
+    numbers, starts = chunk
     n, d = starts.shape
     made = METHODS[method].plan(problem=problem, **options)
     draw = DRAWS[made.slots["draw"]]
     x = np.empty_like(starts)
     lost = _settled(problem, starts, tol)
     left = np.empty(n, dtype=bool)
-    sizes = buffer_sizes(problem.data.widths, d, made.vectors - 1)
-    drawn = np.zeros(1, dtype=np.int64)
+    drawn = np.empty(1, dtype=np.int64)
     batch = problem.n_samples if made.seed is None else int(made.options[BATCH])
     stamp(train, draw=draw, update=made.slots["update"])(
         starts,
-        np.arange(first, first + n),
+        numbers,
         random.seed_words(made.seed or 0),
         problem.parameters,
         np.array(made.options, dtype=np.float64),
@@ -544,7 +552,7 @@ def _train_chunk(problem, method, options, last, every, tol, radius, exactly, ch
         np.empty(random.WORDS * LANES, dtype=np.int64),
         np.zeros((LANES, max(1, made.integers)), dtype=np.int64),
         np.empty(batch * LANES, dtype=np.int64),
-        *aligned(sizes),
+        *aligned(buffer_shapes(problem.data.widths, d, made.vectors - 1)),
         x,
         left,
         drawn,
@@ -554,9 +562,8 @@ def _train_chunk(problem, method, options, last, every, tol, radius, exactly, ch
     counts[:, STEPS] = last
     counts[:, N_GRADIENT if made.seed is None else N_SAMPLE] = last if made.seed is None else drawn
     codes = np.where(_settled(problem, x, tol), CONVERGED, MAX_ITER)
-    for i in np.flatnonzero(lost):
-        again = exactly((first + i, starts[i : i + 1]))
-        x[i : i + 1], counts[i : i + 1], codes[i : i + 1] = again
+    if lost.any():
+        x[lost], counts[lost], codes[lost] = exactly((numbers[lost], starts[lost]))
     return x, counts, codes
 
 
