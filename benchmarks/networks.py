@@ -34,6 +34,21 @@ BATCH = 32
 RATE = 1e-3
 FEW = 4  # modules that PyTorch's loop trains
 
+# What stands in the way of a target.
+CALLS = (
+    "The price of PyTorch's loop is that of its calls, and hardly grows with the width; ours is "
+    "arithmetic. For wide layers the arithmetic alone takes, at the peak that numba's vectors "
+    "have, about as long as the target allows."
+)
+COMPILED = (
+    "XLA compiles the same training to loops over many networks, and the wider the layers, the "
+    "more of its time is arithmetic, too. Ours draws the batches while the clock runs."
+)
+SHARED = (
+    "Where two processors are threads of one core they share its arithmetic, and both together do "
+    "hardly more than one of them alone: compare the peaks."
+)
+
 # --- contenders ---------------------------------------------------------------------------------
 # Each maker gets the problem, the first parameters (n, d), the method, the width, and the numbers
 # of the samples in each batch (steps, n, 32). Each run returns the parameters, layer by layer.
@@ -345,11 +360,15 @@ def cases(quick):
         )
         loop, best = (500.0, 2.5) if width <= 16 else (50.0, 1.5)
         targets = [
-            Target(f"{loop:g} x a loop over modules", loop, ("PyTorch loop",)),
-            Target(f"{best:g} x the best of JAX and PyTorch", best, ("JAX", "PyTorch")),
+            Target(f"{loop:g} x a loop over modules", loop, ("PyTorch loop",), why=CALLS),
+            Target(
+                f"{best:g} x the best of JAX and PyTorch", best, ("JAX", "PyTorch"), why=COMPILED
+            ),
         ]
         if width == 16:
-            share = Target("24 GFLOP/s on two cores", 12e9, per_core=True, modes=(ALL_CORES,))
+            share = Target(
+                "24 GFLOP/s on two cores", 12e9, per_core=True, modes=(ALL_CORES,), why=SHARED
+            )
             targets.append(share)
         steps = STEPS[width]
         yield Case(
