@@ -17,7 +17,8 @@ ROWS = 1024  # rows of a block that stays in the cache
 # What stands in the way of a target.
 BANDWIDTH = (
     "Every contender that reads the rows twice waits for memory most of the time, NumPy's blocks "
-    "of rows as much as ours: a factor of 1.5 between them would need more bandwidth than there is."
+    "of rows as much as ours: a factor of 1.5 between them would need more bandwidth than there "
+    "is. With all cores, BLAS reads with several threads and ours with one."
 )
 ONE_THREAD = (
     "One product runs on one thread here. BLAS shares a product with a vector out over all cores, "
