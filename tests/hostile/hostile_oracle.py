@@ -178,12 +178,12 @@ def judge(call, arguments, replaced):
         wrong = f"{type(error).__name__}: {said[:200]} {_place(error)}"
     took = time.perf_counter() - began
     if took > LONG:
-        began = time.perf_counter()
+        began = time.process_time()
         try:
             call.function(**arguments)
         except Exception:  # judged above; only the time counts, now that all is compiled
             pass
-        if time.perf_counter() - began > LONG:
+        if time.process_time() - began > LONG:  # whatever else the machine has to do
             wrong = f"took {took:.1f} s"
     if ended == "refused" and any(_is_called(call, n, t.value) for n, t in replaced.items()):
         return ended, None
@@ -235,22 +235,35 @@ def _too_slow(call, name, value):
     return known and limit < value <= top
 
 
+def replacements(draw, call):
+    """Draw hostile values for one argument or two; None where they only ask for a long run."""
+    names = [name for name in call.good if name not in call.fixed]
+    chosen = draw.sample(names, 2 if len(names) > 1 and draw.random() < 0.15 else 1)
+    replaced = {name: hostile(draw, call.good[name]) for name in chosen}
+    if any(_too_slow(call, name, thing.value) for name, thing in replaced.items()):
+        replaced = {chosen[0]: hostile(draw, None)}
+        if _too_slow(call, chosen[0], replaced[chosen[0]].value):
+            return None
+    return replaced
+
+
+def called_with(call, replaced):
+    """Make the call with some arguments replaced; see `judge`."""
+    arguments = {**call.good, **{name: thing.value for name, thing in replaced.items()}}
+    return judge(call, arguments, replaced)
+
+
 def attack(key, call, factor=1):
     """Make hostile calls of one function, the same ones each time; return the tally."""
     draw = random.Random(key)
     tally = Tally()
-    names = [name for name in call.good if name not in call.fixed]
     before = copy.deepcopy({k: v for k, v in call.good.items() if isinstance(v, np.ndarray)})
     kinds = Counter()
     for _ in range(round(call.tries * factor)):
-        chosen = draw.sample(names, 2 if len(names) > 1 and draw.random() < 0.15 else 1)
-        replaced = {name: hostile(draw, call.good[name]) for name in chosen}
-        if any(_too_slow(call, name, thing.value) for name, thing in replaced.items()):
-            replaced = {chosen[0]: hostile(draw, None)}
-            if _too_slow(call, chosen[0], replaced[chosen[0]].value):
-                continue
-        arguments = {**call.good, **{name: thing.value for name, thing in replaced.items()}}
-        ended, wrong = judge(call, arguments, replaced)
+        replaced = replacements(draw, call)
+        if replaced is None:
+            continue
+        ended, wrong = called_with(call, replaced)
         tally.tried += 1
         setattr(tally, ended, getattr(tally, ended) + 1)
         if wrong is not None:
