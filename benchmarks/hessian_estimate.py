@@ -18,8 +18,8 @@ ITERATIONS = 10
 TWO_PASSES = (
     "Sketched leverage scores read all rows twice: once for the sketch, once for the scores. With "
     "so few columns the exact matrix costs hardly more than reading the rows, and there is little "
-    "to save. The exact cost grows like $d^2$ for each row, the scores' like $d$: see the same "
-    "with more columns."
+    "to save. The exact cost grows like $d^2$ for each row, the scores' like $d$, so the gain "
+    "comes with more columns, but it comes late."
 )
 FEW = (
     "An estimate from so few rows takes so little time that checking the arguments and drawing "

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from collections import defaultdict
 from pathlib import Path
 
@@ -13,6 +14,10 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 # The notebooks run as in a reader's kernel, also when the tests are started from a book's build.
 os.environ.pop("COURSE_STATIC", None)
 os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
+
+# What a shell starts in the background ignores Ctrl-C, and so do its children. Some tests send it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items):
