@@ -1,8 +1,8 @@
 """While the notebooks are tested: none may need more memory than a small machine has.
 
 Binder gives one to two GiB. What counts is the resident memory of a notebook's kernel together
-with the processes that it starts, looked at ten times a second; memory that they share counts for
-each of them. ``COURSE_NOTEBOOK_MIB`` sets another limit.
+with the processes that it starts, looked at ten times a second; what they share counts once where
+the system says how much that is (Linux). ``COURSE_NOTEBOOK_MIB`` sets another limit.
 """
 
 import os
@@ -40,9 +40,10 @@ class MemoryWatch(threading.Thread):
             return 0
         for process in processes:
             try:
-                total += process.memory_info().rss
-            except psutil.NoSuchProcess:  # it has ended meanwhile
+                parts = process.memory_full_info()
+            except (psutil.NoSuchProcess, psutil.AccessDenied):  # it has ended meanwhile
                 continue
+            total += getattr(parts, "pss", parts.rss)
         return total
 
     def stop(self):
@@ -59,12 +60,13 @@ def pytest_runtest_setup(item):
         item.parent.memory_watch = MemoryWatch(item.parent.kernel.km.provisioner.pid)
 
 
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item, nextitem):
-    """Judge after a notebook's last cell."""
+    """Judge after a notebook's last cell, when its kernel has been stopped."""
     watch = getattr(item.parent, "memory_watch", None)
-    if watch is None or (nextitem is not None and nextitem.parent is item.parent):
-        return
-    peak = watch.stop()
+    last = watch is not None and (nextitem is None or nextitem.parent is not item.parent)
+    peak = watch.stop() if last else 0
+    yield
     if peak > LIMIT:
         pytest.fail(
             f"{item.parent.path.name} needed {peak / 2**20:.0f} MiB of memory, "

@@ -9,11 +9,15 @@ it again and reports the error.
 
 from __future__ import annotations
 
+import functools
 import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from unittest import mock
 
 from jupyter_cache import get_cache
+from jupyter_cache.cache.main import JupyterCacheBase
 from myst_nb.core.execute import create_client
 from myst_nb.core.execute.base import ExecutionError
 from myst_nb.core.read import create_nb_reader
@@ -71,6 +75,22 @@ def run(notebook, path, read_fmt, config):
         return  # its page will run it again, and report the error
 
 
+def one_at_a_time(function):
+    """Return `function` such that no two threads are in it at once.
+
+    Storing looks for the oldest entries in two steps; an entry that another thread makes in
+    between would be taken for one of them and removed.
+    """
+    lock = threading.Lock()
+
+    @functools.wraps(function)
+    def locked(*arguments, **options):
+        with lock:
+            return function(*arguments, **options)
+
+    return locked
+
+
 def run_missing_notebooks(app, env, names):
     """Run all notebooks that have to be run, several at a time."""
     config = env.mystnb_config
@@ -81,7 +101,9 @@ def run_missing_notebooks(app, env, names):
     if workers < 2:
         return
     logger.info("Running %d notebooks, %d at a time", len(missing), workers)
-    with ThreadPoolExecutor(workers) as pool:
+    store = one_at_a_time(JupyterCacheBase.cache_notebook_bundle)
+    storing = mock.patch.object(JupyterCacheBase, "cache_notebook_bundle", store)
+    with storing, ThreadPoolExecutor(workers) as pool:
         for done in [pool.submit(run, *each, config) for each in missing]:
             done.result()
 

@@ -3,6 +3,7 @@
 import functools
 import http.server
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import yaml
@@ -103,7 +104,11 @@ class Visit:
         assert not self.problems, "\n".join(self.problems)
 
     def check_access(self):
-        """Axe must find nothing serious."""
+        """Axe must find nothing serious, a moment after the page was made or resized."""
+        from playwright.sync_api import TimeoutError
+
+        with suppress(TimeoutError):  # axe then says what cannot be reached by keyboard
+            self.page.wait_for_function(SCROLLABLE_BY_KEYBOARD, timeout=3000)
         self.page.evaluate(axe_source(self.vendor))
         self.page.evaluate(THIN_CODE)
         self.page.evaluate(EMPTY_FORMULAS)
@@ -174,6 +179,12 @@ THIN_CODE = """{
     seen.add(looks[i]);
   });
 }"""
+
+# The theme sees to this, but not at once.
+SCROLLABLE_BY_KEYBOARD = """() => [...document.querySelectorAll(
+  "pre, .cell_output > .output, .pst-scrollable-table-container")].every(e => e.tabIndex === 0
+  || (e.scrollWidth <= e.clientWidth && e.scrollHeight <= e.clientHeight))"""
+
 
 # The thousands of elements inside a formula are MathJax's, and hidden from screen readers; axe
 # takes half of its time to walk through them even if they are excluded. Its rule "region" is slow
