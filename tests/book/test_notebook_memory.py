@@ -10,17 +10,17 @@ import nbformat
 import pytest
 
 WATCH = Path(__file__).resolve().parents[2] / "book" / "conftest.py"
-OWN = "import time\nblock = bytearray(150 * 2**20)\ntime.sleep(1)\ndel block"
+OWN = "import time\nblock = bytearray(400 * 2**20)\ntime.sleep(1)\ndel block"
 CHILD = (
     "import subprocess, sys\n"
-    "code = 'import time; block = bytearray(150 * 2**20); time.sleep(2)'\n"
+    "code = 'import time; block = bytearray(400 * 2**20); time.sleep(2)'\n"
     "subprocess.run([sys.executable, '-c', code], check=True)"
 )
 
 
 @pytest.mark.parametrize(("code", "limit", "fails"), [
-    (OWN, 200, True),
-    (CHILD, 200, True),
+    (OWN, 350, True),
+    (CHILD, 350, True),
     (OWN, 1024, False),
 ])  # fmt: skip
 def test_notebook_within_and_beyond_the_limit(tmp_path, code, limit, fails):

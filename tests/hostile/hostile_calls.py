@@ -1,6 +1,7 @@
 """A small valid call of every public function and method."""
 
 import dataclasses
+import functools
 import inspect
 import tempfile
 from unittest import mock
@@ -776,6 +777,7 @@ CALLS["Ensemble.counts"] = Call(lambda: ensembles.run_many(WELL, STARTS, max_ite
 def on_axes(function):
     """Return the function with axes of its own where it is given none."""
 
+    @functools.wraps(function)
     def call(ax, **named):
         if ax is AX:
             ax = Figure(figsize=(1, 1), dpi=30).subplots()
