@@ -31,7 +31,7 @@ test: $(VENV)/.test-installed  ## run every test: library, notebooks, built page
 # Lines in kernels count when numba compiles them, so the cache must be empty; hostile calls, which
 # are many, run a part of theirs in plain Python.
 COVER := $(PY) -m coverage run -m pytest -q -p no:xdist
-coverage: $(VENV)/.test-installed  ## tell which lines of the library no test runs (half an hour)
+coverage: $(VENV)/.test-installed  ## tell which lines of the library no test runs (a quarter of an hour)
 	@rm -rf _build/coverage && mkdir -p _build/coverage
 	@NUMBA_DISABLE_JIT=1 HOSTILE_FACTOR=0.15 $(COVER) tests/hostile & \
 	NUMBA_JIT_COVERAGE=1 NUMBA_CACHE_DIR=$(CURDIR)/_build/coverage/kernels $(COVER) tests \
