@@ -189,7 +189,7 @@ def train(
             s[j] = s0[j]
         for i in range(min(LANES, n - first)):
             lost[first + i] = False
-        drawn[0] = 0
+        seen = 0
         for k in range(last):
             s[RATE] = learning_rate(o, k)
             point = x
@@ -198,7 +198,7 @@ def train(
                     ahead[i] = x[i] - s[RATE] * o[LEAD] * v[0, i]
                 point = ahead
             size = draw(int(o[SAMPLES]), int(o[BATCH]), m, r, picks)
-            drawn[0] += size
+            seen += size
             gradient(point, p, picks, size, h, delta, upper, constants, g)
             couple(point, g, o)
             shrink(x, s, o)
@@ -213,5 +213,6 @@ def train(
                 if left == 0:
                     break
         for i in range(min(LANES, n - first)):
+            drawn[first + i] = seen
             for j in range(d):
                 ends[first + i, j] = x[j * LANES + i]

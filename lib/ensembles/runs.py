@@ -537,7 +537,7 @@ def _train_chunk(problem, method, options, last, every, tol, radius, exactly, ch
     x = np.empty_like(starts)
     lost = _settled(problem, starts, tol)
     left = np.empty(n, dtype=bool)
-    drawn = np.empty(1, dtype=np.int64)
+    drawn = np.empty(n, dtype=np.int64)
     batch = problem.n_samples if made.seed is None else int(made.options[BATCH])
     stamp(train, draw=draw, update=made.slots["update"])(
         starts,

@@ -120,6 +120,14 @@ def test_networks_that_leave_the_region_are_trained_again():
     assert fast.counts == exact.counts == {"diverged": 1}
 
 
+def test_a_tile_that_is_lost_early_counts_for_itself_only():
+    problem, thetas = network((1, 4, 1)), initial((1, 4, 1), 2 * LANES)
+    thetas[LANES:] *= 1e6
+    exact, fast = both(problem, thetas, every=2, method="sgd", batch_size=5, max_iter=40)
+    assert set(exact.status[:LANES]) == {"max_iter"} and set(exact.status[LANES:]) == {"diverged"}
+    np.testing.assert_array_equal(fast.sample_evaluations, exact.sample_evaluations)
+
+
 def test_the_tolerance_is_looked_at_before_and_after():
     x = np.linspace(-1.0, 1.0, 9)
     problem = problems.relu_network((1, 2, 1), x, abs(x))
