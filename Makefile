@@ -7,11 +7,13 @@ VENV   := .venv
 PY     := $(VENV)/bin/python
 PIP    := $(PY) -m pip --disable-pip-version-check
 BUILD  := $(PY) book/_tools/build.py
+GRADE  := $(PY) book/_tools/grade.py
 SPEC   := requirements.txt requirements.lock pyproject.toml
 PYTHON ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help book offline open test coverage lint format run-notebooks benchmarks lock clean
+.PHONY: help book offline open test coverage lint format run-notebooks release collect grade \
+  feedback benchmarks lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +49,18 @@ format: $(VENV)/.test-installed  ## strip and normalise the notebooks for git
 
 run-notebooks: $(VENV)/.test-installed  ## run the notebooks in place, then strip them
 	@$(PY) book/_tools/format_notebooks.py --execute
+
+release: $(VENV)/.grading-installed  ## make the students' notebook of an exercise set: SET=primer [DUE="2027-03-01 18:00"]
+	@$(GRADE) release "$(SET)" $(if $(DUE),--due "$(DUE)")
+
+collect: $(VENV)/.grading-installed  ## take in submissions: SET=primer FROM=folder-or-zip
+	@$(GRADE) collect "$(SET)" --from "$(FROM)"
+
+grade: $(VENV)/.grading-installed  ## run and grade them: SET=primer [STUDENT=id] [AGAIN=1] [JOBS=2]
+	@$(GRADE) grade "$(SET)" $(if $(STUDENT),--student "$(STUDENT)") $(if $(AGAIN),--again) $(if $(JOBS),--jobs $(JOBS))
+
+feedback: $(VENV)/.grading-installed  ## return marks and pages: SET=primer [PARTIAL=1]
+	@$(GRADE) feedback "$(SET)" $(if $(PARTIAL),--partial)
 
 benchmarks: $(VENV)/.book-installed  ## time lib beside its peers, write benchmarks/results.json
 	@$(PY) benchmarks/run.py
@@ -85,4 +99,9 @@ $(VENV)/.book-installed: $(SPEC)
 $(VENV)/.test-installed: $(VENV)/.book-installed
 	@echo "Installing the test packages into $(VENV)"
 	@$(PIP) install --quiet -e '.[test]' -c requirements.lock
+	@touch $@
+
+$(VENV)/.grading-installed: $(VENV)/.book-installed
+	@echo "Installing nbgrader into $(VENV)"
+	@$(PIP) install --quiet -e '.[grading]' -c requirements.lock
 	@touch $@

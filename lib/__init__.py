@@ -12,6 +12,8 @@ Rooms of the package:
     Many runs at once: random starts, basins, escape times, rare events.
 ``scipy_method``
     Any optimizer as a method of `scipy.optimize.minimize`.
+``checks``
+    What the exercises are checked with.
 ``plotting``, ``explore``, ``claims``
     Figure style, sliders that work without a kernel, rows of the claims ledger.
 """
@@ -22,7 +24,10 @@ from lib._jit import HAVE_NUMBA, clear_cache
 
 __version__ = "0.1.0"
 
-ROOMS = ("claims", "curvature", "ensembles", "explore", "optimizers", "plotting", "problems")
+ROOMS = (
+    *("checks", "claims", "curvature", "ensembles", "explore", "optimizers", "plotting"),
+    "problems",
+)
 
 __all__ = ["HAVE_NUMBA", "__version__", "clear_cache", "scipy_method"]
 

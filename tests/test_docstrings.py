@@ -26,6 +26,13 @@ MORE = [
     "lib.claims",
     "lib.plotting",
     "lib.scipy_methods",
+    "lib.checks",
+    "lib.checks.primer",
+    "lib.checks.minimizers",
+    "lib.checks.generalized_smoothness",
+    "lib.checks.hessian_scaling",
+    "lib.checks.approximate_newton",
+    "lib.checks.nonconvergence",
 ]
 
 

@@ -59,6 +59,8 @@ def missing_notebooks(env, names):
         if reader is None:
             continue
         notebook = reader.read(text)
+        if notebook.metadata.get("mystnb", {}).get("execution_mode") == "off":
+            continue
         try:
             cache.match_cache_notebook(notebook)
         except KeyError:

@@ -5,9 +5,10 @@
     python book/_tools/format_notebooks.py --check      only tell which ones are not in this form
 
 What is kept: cell sources, short text outputs and claims as text, tags and settings of Jupyter
-Book, and cell ids. In cells marked ``# NBVAL_CHECK_OUTPUT`` every output except pictures is kept,
-since nbval compares all of it; the execution count is 1 where outputs are kept. What goes:
-pictures, widgets, HTML and times.
+Book and nbgrader, and cell ids. In cells marked ``# NBVAL_CHECK_OUTPUT`` every output except
+pictures is kept, since nbval compares all of it; the execution count is 1 where outputs are kept.
+What goes: pictures, widgets, HTML and times, and all outputs of exercise sets, whose pages show
+none.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import nbformat
 
 ROOT = Path(__file__).resolve().parents[2]
 CLAIM_TYPE = "application/vnd.gradient-course.claim+json"
-CELL_SETTINGS = ("tags", "mystnb", "nbgrader")
+CELL_SETTINGS = ("tags", "mystnb", "nbgrader", "course")
 NOTEBOOK_SETTINGS = ("mystnb", "myst")
 KERNEL = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -37,6 +38,11 @@ def find_notebooks(folder):
     skipped = {".ipynb_checkpoints", "_build"}
     paths = sorted(Path(folder).rglob("*.ipynb"))
     return [path for path in paths if not skipped & set(path.parts)]
+
+
+def is_exercise_set(notebook):
+    """Tell whether a notebook is an exercise set, with marks of nbgrader."""
+    return any("nbgrader" in cell["metadata"] for cell in notebook.cells)
 
 
 def is_checked(cell):
@@ -104,7 +110,7 @@ def normalise(notebook):
         taken.add(name)
         make = getattr(nbformat.v4, f"new_{cell['cell_type']}_cell")
         clean = make(source=source, id=name, metadata=metadata)
-        if cell["cell_type"] == "code":
+        if cell["cell_type"] == "code" and not is_exercise_set(notebook):
             clean["outputs"] = kept_outputs(cell)
             # nbval refuses outputs of a cell that claims never to have run.
             clean["execution_count"] = 1 if clean["outputs"] else None

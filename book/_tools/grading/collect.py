@@ -1,0 +1,299 @@
+"""Take submissions from a folder or a zip file of a learning platform; keep every one of them.
+
+Whose a notebook is, is read off its folder or its file name:
+
+    ada/primer.ipynb, ada/primer/anything.ipynb     a folder for each student
+    ada.ipynb, ada_primer.ipynb, primer_ada.ipynb   a file for each student
+    Ada Lovelace_1234_assignsubmission_file_/...    Moodle
+    lovelaceada_late_1234_5678_primer.ipynb         Canvas
+    ..._ada_attempt_2026-11-23-10-15-00_...         Blackboard
+
+A class list (``grading/students.csv`` with the columns id and name) turns names into ids, and only
+its ids are then accepted. Every file is copied to ``grading/received``; the latest notebook
+of each student goes to ``grading/submitted``, where nbgrader looks for it.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import re
+import unicodedata
+import zipfile
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+import nbformat
+
+from grading import execute, restore, settings
+
+MOST_BYTES = 50 * 2**20  # of one file
+MOST_FILES = 20_000
+MOODLE = re.compile(r"(?P<who>.+?)_\d+_assignsubmission_(?:file|onlinetext)_?$")
+BLACKBOARD = re.compile(
+    r"(?:.*_)?(?P<who>[^_]+)_attempt_(?P<time>\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d)(?:_.*)?$"
+)
+CANVAS = re.compile(r"(?P<who>[^_]+?)(?P<late>_LATE|_late)?_\d+_\d+_.*$")
+STAMP = "%Y-%m-%dT%H-%M-%SZ"
+
+
+class Received(NamedTuple):
+    """One file that somebody handed in."""
+
+    place: str
+    data: bytes
+    time: datetime
+
+
+def now():
+    """Return the present time."""
+    return datetime.now(UTC)
+
+
+def read_folder(folder):
+    """Yield the files of a folder, and of the zip files in it."""
+    count = 0
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink() or not path.is_file() or path.name.startswith("."):
+            continue
+        count += 1
+        if count > MOST_FILES:
+            raise settings.CannotGrade(f"FROM={folder} has more than {MOST_FILES} files")
+        place = path.relative_to(folder).as_posix()
+        if path.suffix.lower() == ".zip":
+            yield from read_zip(path, f"{place.removesuffix('.zip')}/")
+            continue
+        if path.stat().st_size > MOST_BYTES:
+            yield Received(place, b"", now())
+            continue
+        changed = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        yield Received(place, path.read_bytes(), changed)
+
+
+def read_zip(path, before=""):
+    """Yield the files in a zip file; a name that points outside is only a name here."""
+    try:
+        archive = zipfile.ZipFile(path)
+    except zipfile.BadZipFile:
+        yield Received(f"{before}{path.name}", path.read_bytes()[:MOST_BYTES], now())
+        return
+    with archive:
+        entries = [e for e in archive.infolist() if not e.is_dir()]
+        if len(entries) > MOST_FILES:
+            raise settings.CannotGrade(f"{path.name} has more than {MOST_FILES} files")
+        for entry in entries:
+            changed = datetime(*entry.date_time).astimezone(UTC)
+            name = PurePosixPath(entry.filename.replace("\\", "/")).name
+            if name.startswith(".") or "__MACOSX" in entry.filename:
+                continue
+            small = entry.file_size <= MOST_BYTES
+            try:
+                data = archive.read(entry) if small else b""
+            except (zipfile.BadZipFile, RuntimeError, NotImplementedError):
+                data = b""
+            yield Received(before + entry.filename.replace("\\", "/"), data, changed)
+
+
+def tidy(name):
+    """Return a name in small letters without accents, as an id may be written."""
+    ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9._@]+", "-", ascii_name.strip().lower()).strip("-._@")[:64]
+
+
+def class_list():
+    """Return the ids of the class and the names that mean them, or None without a class list.
+
+    Raises
+    ------
+    CannotGrade
+        If the file has no column ``id``, or an id twice.
+    """
+    path = settings.grading_folder() / "students.csv"
+    if not path.is_file():
+        return None
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    if not rows or "id" not in rows[0]:
+        raise settings.CannotGrade(f"{path} needs a first line with the column names: id,name")
+    known = {}
+    for row in rows:
+        student = (row["id"] or "").strip().lower()
+        if not execute.STUDENT.fullmatch(student):
+            raise settings.CannotGrade(f"{path}: {row['id']!r} cannot be an id (a-z, 0-9, . _ - @)")
+        if student in known:
+            raise settings.CannotGrade(f"{path}: the id {student!r} is there twice")
+        known[student] = student
+    for row in rows:
+        for name in (row.get("name"), row.get("lms")):
+            words = tidy(name or "").split("-")
+            student = row["id"].strip().lower()
+            for key in ("-".join(words), "".join(words), "".join(words[-1:] + words[:-1])):
+                if key and known.setdefault(key, student) != student and known[key] != key:
+                    known[key] = ""  # two students of one name: neither is meant
+    return known
+
+
+def owner(place, set_name):
+    """Return the name of the student that a file belongs to, and the time in its name, if any."""
+    parts = PurePosixPath(place).parts
+    stem = PurePosixPath(parts[-1]).stem
+    for folder in reversed(parts[:-1]):
+        moodle = MOODLE.match(folder)
+        if moodle:
+            return moodle["who"], None
+    blackboard = BLACKBOARD.match(stem)
+    if blackboard:
+        time = datetime.strptime(blackboard["time"], "%Y-%m-%d-%H-%M-%S")
+        return blackboard["who"], time.astimezone(UTC)
+    canvas = CANVAS.match(stem)
+    if canvas:
+        return canvas["who"], None
+    folders = [p for p in parts[:-1] if p not in (set_name, "..", ".", "/")]
+    if folders:
+        return folders[-1], None
+    name = re.sub(rf"^{set_name}[_ -]+|[_ -]+{set_name}$", "", stem)
+    return ("" if name == set_name else name), None
+
+
+def collect(set_name, place):
+    """Take in all submissions for a set.
+
+    Parameters
+    ----------
+    set_name : str
+    place : str
+        A folder or a zip file.
+
+    Returns
+    -------
+    lines : list of str
+        What was done, for the instructor.
+
+    Raises
+    ------
+    CannotGrade
+        If there is no such set or place, or the class list cannot be used.
+    """
+    settings.source(set_name)
+    origin = Path(place).expanduser() if place else None
+    if origin is None or not origin.exists():
+        raise settings.CannotGrade(f"FROM must be a folder or a zip file; got {place!r}")
+    known = class_list()
+    files = read_folder(origin) if origin.is_dir() else read_zip(origin)
+    log = load_log(set_name)
+    count, new = 0, 0
+    for file in files:
+        if not file.place.lower().endswith(".ipynb"):
+            note(log, "other files", f"{file.place}: not a notebook; left where it is")
+            continue
+        count += 1
+        new += take(file, set_name, known, log)
+    chosen = choose(set_name, log)
+    save_log(set_name, log)
+    lines = [f"{count} notebooks found, {new} new; {len(chosen)} students have handed in"]
+    return lines + [f"  look at: {text}" for texts in log["notes"].values() for text in texts]
+
+
+def take(file, set_name, known, log):
+    """Keep one file that was handed in; return whether it is new."""
+    who, time = owner(file.place, set_name)
+    student = tidy(who)
+    digest = hashlib.sha256(file.data).hexdigest()
+    if known is not None:
+        student = known.get(who.strip().lower()) or known.get(student, "")
+        student = student or known.get(student.replace("-", ""), "")
+    time = (time or file.time).strftime(STAMP)
+    folder = settings.grading_folder() / "received" / set_name
+    if not execute.STUDENT.fullmatch(student):
+        path = folder / "unknown" / f"{time}-{digest[:8]}.ipynb"
+        where = path.relative_to(settings.grading_folder())
+        note(log, "unknown", f"{file.place!r}: whose is it? kept as {where}")
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(file.data)
+            return True
+        return False
+    entry = {"student": student, "time": time, "digest": digest, "place": file.place, "who": who}
+    if any(e["student"] == student and e["who"] != who for e in log["files"]):
+        note(log, "names", f"{file.place!r}: files under different names belong to {student!r}")
+    entry["file"] = f"{student}/{time}-{digest[:8]}.ipynb"
+    if any(e["file"] == entry["file"] for e in log["files"]):
+        return False
+    path = folder / entry["file"]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(file.data)
+    entry["problem"] = problem_of(path, set_name)
+    log["files"].append(entry)
+    if student != who.strip().lower() and known is None:
+        note(log, "names", f"{file.place!r} was taken as the id {student!r}")
+    return True
+
+
+def problem_of(path, set_name):
+    """Return why a file cannot be graded, or an empty text."""
+    if path.stat().st_size == 0:
+        return "the file is empty or larger than 50 MB"
+    try:
+        notebook = nbformat.read(path, as_version=4)
+        nbformat.validate(notebook)
+        execute.restored(set_name, path)
+    except restore.NotThisSet as error:
+        return str(error)
+    except Exception as error:
+        return f"it is not a notebook ({type(error).__name__})"
+    return ""
+
+
+def choose(set_name, log):
+    """Put each student's latest notebook that can be graded where nbgrader looks for it.
+
+    Returns
+    -------
+    dict
+        The entry of the log that counts, by student.
+    """
+    chosen = {}
+    for entry in sorted(log["files"], key=lambda e: (e["time"], e["digest"])):
+        before = chosen.get(entry["student"])
+        if before is None or before["problem"] or not entry["problem"]:
+            chosen[entry["student"]] = entry
+    grading = settings.grading_folder()
+    for student, entry in chosen.items():
+        folder = grading / "submitted" / student / set_name
+        file = folder / f"{set_name}.ipynb"
+        if entry["problem"]:
+            continue
+        received = (grading / "received" / set_name / entry["file"]).read_bytes()
+        if not file.is_file() or file.read_bytes() != received:
+            folder.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(received)
+        time = datetime.strptime(entry["time"], STAMP)
+        execute.write_whole(folder / "timestamp.txt", f"{time:%Y-%m-%d %H:%M:%S} UTC\n")
+    return chosen
+
+
+def note(log, topic, text):
+    """Remember something for the report, once."""
+    texts = log["notes"].setdefault(topic, [])
+    if text not in texts:
+        texts.append(text)
+
+
+def log_path(set_name):
+    """Return where the list of received files is."""
+    return settings.grading_folder() / "received" / f"{set_name}.json"
+
+
+def load_log(set_name):
+    """Return the list of files received so far."""
+    path = log_path(set_name)
+    if path.is_file():
+        return json.loads(path.read_text(encoding="utf-8"))
+    return {"files": [], "notes": {}}
+
+
+def save_log(set_name, log):
+    """Store the list of received files."""
+    execute.write_whole(log_path(set_name), json.dumps(log, indent=1))

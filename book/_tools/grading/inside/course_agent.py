@@ -1,0 +1,70 @@
+"""The helper in a student's kernel: looks up answers and calls functions when the checks ask.
+
+It runs beside the student's code, which may change it. That is no help: whatever it replies is
+only data, compared elsewhere with what is right.
+"""
+
+import builtins
+
+import course_codec
+import numpy as np
+
+
+def reply(namespace, request):
+    """Answer one request and return the answer as text.
+
+    Parameters
+    ----------
+    namespace : dict
+        The student's variables.
+    request : str
+        Encoded ``(kind, name, arguments, options)``, where kind is "value" or "call".
+
+    Returns
+    -------
+    str
+        Encoded ``("value", value)``, ``("missing", None)``, ``("result", (result, arguments))`` or
+        ``("error", (type, message))``.
+    """
+    kind, name, arguments, options = course_codec.decode(request, lambda key: _callback(key))
+    if name not in namespace:
+        return _text(("missing", None))
+    if kind == "value":
+        return _text(("value", namespace[name]), lambda function: name)
+    try:
+        result = namespace[name](*arguments, **options)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        return _text(("error", (type(error).__name__, str(error)[:2000])))
+    arrays = [a if isinstance(a, np.ndarray) else None for a in arguments]
+    return _text(("result", (result, arrays)))
+
+
+def _text(value, name_function=lambda function: ""):
+    """Return a reply as text; one that cannot be sent becomes an error."""
+    try:
+        return course_codec.encode(value, name_function)
+    except course_codec.Unreadable as error:
+        return course_codec.encode(("error", ("ValueError", str(error))), name_function)
+
+
+def _callback(key):
+    """Return a function that asks the checks for its value."""
+
+    def asks(*arguments):
+        text = course_codec.encode((key, arguments), lambda function: "")
+        kind, value = course_codec.decode(_ask(text))
+        if kind == "error":
+            known = getattr(builtins, value[0], RuntimeError)
+            raise known(value[1])
+        return value
+
+    return asks
+
+
+def _ask(text):
+    """Send a question to the checks over the channel that `input` uses, and return the answer."""
+    from IPython import get_ipython
+
+    return get_ipython().kernel.raw_input(text)

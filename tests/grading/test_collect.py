@@ -1,0 +1,172 @@
+"""Submissions are found in folders and zips of all kinds; none is lost, the latest counts."""
+
+import io
+import json
+import os
+import zipfile
+
+import pytest
+from grading import collect, settings
+from students import SET, blank, solved, text
+
+pytest.importorskip("nbgrader")
+
+
+@pytest.fixture
+def course(monkeypatch, tmp_path):
+    """Return the folder of an empty class."""
+    folder = tmp_path / "class"
+    folder.mkdir()
+    monkeypatch.setenv("COURSE_GRADING", str(folder))
+    return folder
+
+
+def put(folder, place, content=None, time=None):
+    """Write a file that was handed in, at a time in seconds."""
+    path = folder / place
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content if content is not None else text(blank()), encoding="utf-8")
+    if time is not None:
+        os.utime(path, (time, time))
+    return path
+
+
+def submitted(course):
+    """Return who has a notebook where nbgrader looks for it."""
+    return sorted(path.parts[-3] for path in course.glob(f"submitted/*/{SET}/{SET}.ipynb"))
+
+
+@pytest.mark.parametrize(
+    ("place", "student"),
+    [
+        ("ada.ipynb", "ada"),
+        ("ada_primer.ipynb", "ada"),
+        ("primer_ada.ipynb", "ada"),
+        ("primer-ada.ipynb", "ada"),
+        ("ada/primer.ipynb", "ada"),
+        ("ada/primer/any name.ipynb", "ada"),
+        ("Ada Lovelace_1234_assignsubmission_file_/primer.ipynb", "ada-lovelace"),
+        ("lovelaceada_late_1234_5678_primer.ipynb", "lovelaceada"),
+        ("lovelaceada_1234_5678_primer-1.ipynb", "lovelaceada"),
+        ("primer_ada_attempt_2027-02-27-10-15-00_primer.ipynb", "ada"),
+        ("a.lovelace@uni.example.ipynb", "a.lovelace@uni.example"),
+        ("ADA.IPYNB", "ada"),
+    ],
+)
+@pytest.mark.parametrize("packed", [False, True])
+def test_owner_is_read_off_the_path(course, tmp_path, place, student, packed):
+    if packed:
+        with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+            archive.writestr(place, text(blank()))
+        collect.collect(SET, str(tmp_path / "all.zip"))
+    else:
+        put(tmp_path / "in", place)
+        collect.collect(SET, str(tmp_path / "in"))
+    assert submitted(course) == [student]
+
+
+def test_zip_in_a_folder_and_names_that_point_outside(course, tmp_path):
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w") as archive:
+        archive.writestr("../../../escaped/primer.ipynb", text(blank()))
+        archive.writestr("/etc/absolute.ipynb", text(blank()))
+        archive.writestr("__MACOSX/._ada.ipynb", "rubbish")
+    put(tmp_path / "in", "bob.ipynb")
+    (tmp_path / "in" / "group.zip").write_bytes(inner.getvalue())
+    collect.collect(SET, str(tmp_path / "in"))
+    assert submitted(course) == ["bob", "escaped", "etc"]
+    assert not list(tmp_path.rglob("absolute.ipynb")) and not (tmp_path / "escaped").exists()
+
+
+def test_latest_notebook_counts_and_all_are_kept(course, tmp_path):
+    first = put(tmp_path / "in", "ada.ipynb", text(blank()), 1_800_000_000)
+    collect.collect(SET, str(tmp_path / "in"))
+    put(tmp_path / "in", "ada.ipynb", text(solved("ada")), 1_800_000_600)
+    collect.collect(SET, str(tmp_path / "in"))
+    graded = course / "submitted" / "ada" / SET
+    assert (graded / f"{SET}.ipynb").read_text() == text(solved("ada"))
+    assert (graded / "timestamp.txt").read_text() == "2027-01-15 08:10:00 UTC\n"
+    assert len(list((course / "received" / SET / "ada").iterdir())) == 2
+    first.unlink()
+    put(tmp_path / "older", "ada.ipynb", text(solved("ada", without=["q2"])), 1_700_000_000)
+    collect.collect(SET, str(tmp_path / "older"))
+    assert (graded / f"{SET}.ipynb").read_text() == text(solved("ada"))
+    assert len(list((course / "received" / SET / "ada").iterdir())) == 3
+
+
+def test_a_broken_file_does_not_replace_a_good_one(course, tmp_path):
+    put(tmp_path / "in", "ada.ipynb", text(solved("ada")), 1_800_000_000)
+    collect.collect(SET, str(tmp_path / "in"))
+    put(tmp_path / "in", "ada.ipynb", "{", 1_800_000_600)
+    collect.collect(SET, str(tmp_path / "in"))
+    graded = course / "submitted" / "ada" / SET / f"{SET}.ipynb"
+    assert graded.read_text() == text(solved("ada"))
+    problems = [entry["problem"] for entry in collect.load_log(SET)["files"]]
+    assert problems[0] == "" and "not a notebook" in problems[1]
+
+
+def test_collecting_twice_takes_nothing_twice(course, tmp_path):
+    put(tmp_path / "in", "ada.ipynb", time=1_800_000_000)
+    assert "1 new" in collect.collect(SET, str(tmp_path / "in"))[0]
+    before = sorted((p, p.read_bytes()) for p in course.rglob("*") if p.is_file())
+    assert "0 new" in collect.collect(SET, str(tmp_path / "in"))[0]
+    assert sorted((p, p.read_bytes()) for p in course.rglob("*") if p.is_file()) == before
+
+
+NAMES = "id,name\nada,Ada Lovelace\nemmy,Emmy Noether\nsam1,Sam Smith\nsam2,Sam Smith\n"
+
+
+@pytest.mark.parametrize(
+    ("place", "student"),
+    [
+        ("Ada Lovelace_1_assignsubmission_file_/x.ipynb", "ada"),
+        ("lovelaceada_late_1_2_primer.ipynb", "ada"),
+        ("Emmy.ipynb", "emmy"),
+        ("Sam Smith_3_assignsubmission_file_/x.ipynb", None),
+        ("stranger.ipynb", None),
+        ("primer.ipynb", None),
+    ],
+)
+def test_class_list_turns_names_into_ids(course, tmp_path, place, student):
+    (course / "students.csv").write_text(NAMES)
+    put(tmp_path / "in", place)
+    lines = collect.collect(SET, str(tmp_path / "in"))
+    assert submitted(course) == ([student] if student else [])
+    if student is None:
+        assert any("whose is it? kept as" in line for line in lines)
+        assert len(list((course / "received" / SET / "unknown").iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("name\nAda\n", "column names: id,name"),
+        ("id,name\nada,A\nADA,B\n", "there twice"),
+        ("id,name\nAda Lovelace,A\n", "cannot be an id"),
+    ],
+)
+def test_class_list_must_be_usable(course, tmp_path, content, message):
+    (course / "students.csv").write_text(content)
+    put(tmp_path / "in", "ada.ipynb")
+    with pytest.raises(settings.CannotGrade, match=message):
+        collect.collect(SET, str(tmp_path / "in"))
+
+
+def test_other_files_are_listed(course, tmp_path):
+    put(tmp_path / "in", "ada/report.pdf", "no notebook")
+    lines = collect.collect(SET, str(tmp_path / "in"))
+    assert any("ada/report.pdf: not a notebook" in line for line in lines)
+
+
+def test_a_broken_zip_is_kept(course, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "ada.zip").write_bytes(b"PK\x03\x04 broken")
+    lines = collect.collect(SET, str(tmp_path / "in"))
+    assert any("ada.zip" in line for line in lines)
+
+
+def test_log_is_json(course, tmp_path):
+    put(tmp_path / "in", "ada.ipynb")
+    collect.collect(SET, str(tmp_path / "in"))
+    log = json.loads((course / "received" / f"{SET}.json").read_text())
+    assert log["files"][0]["student"] == "ada"

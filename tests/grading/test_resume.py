@@ -1,0 +1,88 @@
+"""Grading that was interrupted goes on with the rest, and late work is dated.
+
+The tests are the chapters of one story and follow each other.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from students import ROOT, SET, ordinary, write
+
+pytest.importorskip("nbgrader")
+
+CLASS = list(ordinary())[:4]
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory, grade):
+    """Return a class whose submissions are collected, half of them late, but not graded."""
+    folder = tmp_path_factory.mktemp("resume")
+    write(folder / "in", CLASS)
+    for number, each in enumerate(CLASS):
+        time_in = 1_800_000_000 + 7200 * (number % 2)
+        os.utime(folder / "in" / each.place, (time_in, time_in))
+    grade(folder / "class", "release", SET, "--due", "2027-01-15 09:00 UTC")
+    grade(folder / "class", "collect", SET, "--from", str(folder / "in"))
+    return folder / "class"
+
+
+def test_interrupted_grading_goes_on(course, grade):
+    environment = dict(os.environ, COURSE_GRADING=str(course), PYTHONUNBUFFERED="1")
+    command = [sys.executable, str(ROOT / "book/_tools/grade.py"), "grade", SET, "--jobs", "1"]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
+        start_new_session=True,
+    )  # fmt: skip
+    first = process.stdout.readline()
+    time.sleep(0.5)
+    os.killpg(process.pid, signal.SIGINT)
+    said, complaints = process.communicate(timeout=120)
+    assert process.returncode == 2
+    assert "interrupted; run make grade again" in complaints
+    assert "Traceback" not in complaints
+    assert re.match(r" +1 of 4: \w+ \(\d+ s\)", first), first + said
+    assert not list(course.glob("autograded/*"))
+    said = grade(course, "grade", SET, "--jobs", "1")
+    assert 1 <= said.count("(as before)") < 4
+    for each in CLASS:
+        assert re.search(rf"^{each.student}: {each.marks:g} of 10", said, re.M)
+
+
+def test_late_work_is_dated(course):
+    report = (course / "report" / f"{SET}.html").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"<tr><td><a [^>]*>(\w+)</a></td>(.*?)</tr>", report))
+    for number, each in enumerate(CLASS):
+        assert ("1.0 h" in rows[each.student]) == bool(number % 2)
+
+
+def test_one_student_alone_and_again(course, grade):
+    said = grade(course, "grade", SET, "--student", "ada", "--again")
+    assert "1 of 1: ada (" in said and "as before" not in said
+
+
+def test_marks_by_hand_survive_grading_again(course, grade):
+    table = course / "marks" / f"{SET}.csv"
+    text = table.read_text(encoding="utf-8-sig")
+    table.write_text(text.replace("ada,q4,1,,", "ada,q4,1,0.5,all curves alike"), encoding="utf-8")
+    grade(course, "grade", SET, "--again")
+    assert "ada,q4,1,0.5,all curves alike" in table.read_text(encoding="utf-8-sig")
+    grade(course, "feedback", SET, "--partial")
+    page = (course / "feedback" / "ada" / SET / f"{SET}.html").read_text(encoding="utf-8")
+    assert "all curves alike" in page and "0.5 of 1" in page
+
+
+def test_a_new_answer_must_be_marked_anew(course, grade, tmp_path):
+    table = course / "marks" / f"{SET}.csv"
+    write(tmp_path, CLASS[:1])
+    path = tmp_path / CLASS[0].place
+    path.write_text(path.read_text().replace("(2, 4, 6, 8)", "(2, 5, 8)"))
+    os.utime(path, (1_800_100_000, 1_800_100_000))
+    grade(course, "collect", SET, "--from", str(tmp_path))
+    grade(course, "grade", SET)
+    row = next(r for r in table.read_text("utf-8-sig").splitlines() if r.startswith("ada,q4"))
+    assert row.startswith("ada,q4,1,,all curves alike") and "another answer than the one" in row
