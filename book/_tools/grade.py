@@ -209,6 +209,9 @@ def record(name, students, failed, paths):
     with Gradebook(marks.database()) as book:
         for student in {entry["student"] for entry in log["files"]}:
             book.update_or_create_student(student)
+        for row in collect.class_rows() or ():
+            first, _, last = (row.get("name") or "").rpartition(" ")
+            book.update_or_create_student(row["id"], first_name=first, last_name=last)
     stale = [s for s in students if not is_up_to_date(name, s, paths[s])]
     if not stale:
         return
@@ -232,9 +235,7 @@ def return_feedback(options):
     count = feedback.write(name)
     report.write(name)
     table = settings.grading_folder() / "grades.csv"
-    code, said = nbgrader("export", "--to", str(table))
-    if code:
-        raise settings.CannotGrade(f"nbgrader could not export the grades:\n{said}")
+    marks.write_grades(table)
     print(f"{count} pages in {settings.grading_folder() / 'feedback'}; grades in {table}")
     for place in missing:
         print(f"  not marked yet: {place}")

@@ -3,6 +3,7 @@
 The tests are the chapters of one story and follow each other.
 """
 
+import csv
 import os
 import re
 import signal
@@ -18,6 +19,16 @@ pytest.importorskip("nbgrader")
 CLASS = list(ordinary())[:4]
 
 
+NAMES = """\
+id,name
+ada,Ada Lovelace
+bela,"Bartók, Béla"
+carl,
+dora,Dora
+zeno,Zeno of Elea
+"""
+
+
 @pytest.fixture(scope="module")
 def course(tmp_path_factory, grade):
     """Return a class whose submissions are collected, half of them late, but not graded."""
@@ -26,6 +37,8 @@ def course(tmp_path_factory, grade):
     for number, each in enumerate(CLASS):
         time_in = 1_800_000_000 + 7200 * (number % 2)
         os.utime(folder / "in" / each.place, (time_in, time_in))
+    (folder / "class").mkdir()
+    (folder / "class" / "students.csv").write_text(NAMES, encoding="utf-8")
     grade(folder / "class", "release", SET, "--due", "2027-01-15 09:00 UTC")
     grade(folder / "class", "collect", SET, "--from", str(folder / "in"))
     return folder / "class"
@@ -86,3 +99,13 @@ def test_a_new_answer_must_be_marked_anew(course, grade, tmp_path):
     grade(course, "grade", SET)
     row = next(r for r in table.read_text("utf-8-sig").splitlines() if r.startswith("ada,q4"))
     assert row.startswith("ada,q4,1,,all curves alike") and "another answer than the one" in row
+
+
+def test_table_has_names_and_those_who_are_missing(course):
+    with (course / "grades.csv").open(encoding="utf-8", newline="") as file:
+        rows = {row["student_id"]: row for row in csv.DictReader(file)}
+    assert rows.keys() == {"ada", "bela", "carl", "dora", "zeno"}
+    assert rows["ada"]["last_name"] == "Lovelace" and rows["zeno"]["first_name"] == "Zeno of"
+    assert rows["bela"]["first_name"] == "Bartók,"
+    assert float(rows["zeno"]["score"]) == 0 and rows["zeno"]["timestamp"] == ""
+    assert float(rows["dora"]["score"]) >= 7

@@ -102,8 +102,8 @@ def tidy(name):
     return re.sub(r"[^a-z0-9._@]+", "-", ascii_name.strip().lower()).strip("-._@")[:64]
 
 
-def class_list():
-    """Return the ids of the class and the names that mean them, or None without a class list.
+def class_rows():
+    """Return the lines of the class list, or None without one.
 
     Raises
     ------
@@ -117,18 +117,27 @@ def class_list():
         rows = list(csv.DictReader(file))
     if not rows or "id" not in rows[0]:
         raise settings.CannotGrade(f"{path} needs a first line with the column names: id,name")
-    known = {}
+    seen = set()
     for row in rows:
-        student = (row["id"] or "").strip().lower()
+        student = row["id"] = (row["id"] or "").strip().lower()
         if not execute.STUDENT.fullmatch(student):
             raise settings.CannotGrade(f"{path}: {row['id']!r} cannot be an id (a-z, 0-9, . _ - @)")
-        if student in known:
+        if student in seen:
             raise settings.CannotGrade(f"{path}: the id {student!r} is there twice")
-        known[student] = student
+        seen.add(student)
+    return rows
+
+
+def class_list():
+    """Return the ids of the class and the names that mean them, or None without a class list."""
+    rows = class_rows()
+    if rows is None:
+        return None
+    known = {row["id"]: row["id"] for row in rows}
     for row in rows:
         for name in (row.get("name"), row.get("lms")):
             words = tidy(name or "").split("-")
-            student = row["id"].strip().lower()
+            student = row["id"]
             for key in ("-".join(words), "".join(words), "".join(words[-1:] + words[:-1])):
                 if key and known.setdefault(key, student) != student and known[key] != key:
                     known[key] = ""  # two students of one name: neither is meant

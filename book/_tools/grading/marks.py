@@ -13,8 +13,8 @@ import hashlib
 import html
 import io
 
-from exercise_source import complete, name_of, role
-from nbgrader.api import Gradebook
+from exercise_source import complete, exercise_number, exercises, name_of, role
+from nbgrader.api import Gradebook, MissingEntry
 
 from grading import execute, pages, release, settings
 
@@ -129,13 +129,16 @@ def write(set_name):
 
 def marking_page(set_name, cells, answers):
     """Return the page with all answers to each exercise, and its rubric and model answer."""
+    source = release.read(settings.source(set_name))
+    names = {each.number: f"{each.number} · {each.title}" for each in exercises(source)}
     body = [f"<h1>{html.escape(set_name)}: answers to be marked by hand</h1>"]
     body.append(
         f"<p>Write points and comments into <code>{csv_path(set_name).name}</code> beside this "
         "page, then run <code>make feedback</code>.</p>"
     )
     for name, (most, model, rubric) in cells.items():
-        body.append(f"<h2>{name} · {pages.points(most)} points</h2>")
+        title = html.escape(names.get(exercise_number(model), ""))
+        body.append(f"<h2>{title}</h2><p>{name}, {pages.points(most)} point{'s' * (most != 1)}</p>")
         body.append(f"<h3>Rubric</h3>{pages.markdown(rubric)}")
         shown = complete(model)
         body.append("<details><summary>Model answer</summary>")
@@ -207,3 +210,31 @@ def take_over(set_name, partial=False):
             book.find_comment(name, set_name, set_name, student).manual_comment = comment or None
         book.db.commit()
     return missing
+
+
+def write_grades(path):
+    """Write the table of all grades of a class, with the columns of nbgrader's own export."""
+    columns = ("assignment", "duedate", "timestamp", "student_id", "last_name", "first_name")
+    columns += ("email", "raw_score", "late_submission_penalty", "score", "max_score")
+    out = io.StringIO()
+    writer = csv.DictWriter(out, columns)
+    writer.writeheader()
+    with Gradebook(database()) as book:
+        for assignment in book.assignments:
+            for student in sorted(book.students, key=lambda each: each.id):
+                row = {"assignment": assignment.name, "duedate": assignment.duedate or ""}
+                row |= {"student_id": student.id, "last_name": student.last_name or ""}
+                row |= {"first_name": student.first_name or "", "email": student.email or ""}
+                row |= {"timestamp": "", "raw_score": 0.0, "late_submission_penalty": 0.0}
+                row |= {"score": 0.0, "max_score": assignment.max_score}
+                try:
+                    submission = book.find_submission(assignment.name, student.id)
+                except MissingEntry:
+                    writer.writerow(row)  # nothing handed in
+                    continue
+                penalty = submission.late_submission_penalty or 0.0
+                row |= {"timestamp": submission.timestamp or "", "raw_score": submission.score}
+                row |= {"late_submission_penalty": penalty}
+                row |= {"score": max(0.0, submission.score - penalty)}
+                writer.writerow(row)
+    execute.write_whole(path, out.getvalue())

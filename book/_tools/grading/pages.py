@@ -87,7 +87,8 @@ def output(item):
     if item["output_type"] == "stream":
         return f"<pre>{ansi2html(item['text'])}</pre>"
     if item["output_type"] == "error":
-        last = strip_ansi(f"{item['ename']}: {item['evalue']}")
+        name = "" if item["ename"] == "CheckFailed" else f"{item['ename']}: "
+        last = strip_ansi(name + item["evalue"])
         return f'<p class="message">{html.escape(last)}</p>'
     picture = item["data"].get("image/png")
     if picture and re.fullmatch(r"[A-Za-z0-9+/=\s]+", picture):

@@ -101,7 +101,9 @@ def findings(set_name):
                 entry["look"].append(text)
             name = declared(notebook)
             if name and name != student:
-                text = f"the notebook was worked as {name!r}; individual numbers are {student!r}'s"
+                text = (
+                    f"the notebook was worked as {name!r}, graded with the numbers of {student!r}"
+                )
                 entry["look"].append(text)
             entry["look"] += unusual(notebook)
             mark = own_work(notebook, blank)
