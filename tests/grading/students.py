@@ -310,14 +310,27 @@ ACCIDENTS = {
 }  # fmt: skip
 
 
-def disorderly(port=9):
+# These would do real harm to a machine on which submissions run without a box.
+DANGEROUS = {"kills-parent", "forks", "starts-programs", "writes-lib", "eats-memory", "fills-disk"}
+
+
+def disorderly(port=9, boxed=True):
     """Return the class that breaks and cheats, with the marks that its work earns.
 
     Parameters
     ----------
     port : int
         Where something on this machine listens that no submission may reach.
+    boxed : bool
+        Whether submissions run in a box; without one the dangerous ones are left out.
     """
+    for each in everybody(port):
+        if boxed or each.student not in DANGEROUS:
+            yield each
+
+
+def everybody(port):
+    """Return all of the class that breaks and cheats."""
     yield Submission("honest.ipynb", "honest", text(solved("honest")), 7)
     for name, code in TRICKS.items():
         code = code.replace("{root}", str(ROOT)).replace("{port}", str(port))

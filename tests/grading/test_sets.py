@@ -219,3 +219,9 @@ def test_ids_are_checked(bad):
         return
     with pytest.raises(checks.CheckFailed, match="id"):
         checks.student(bad)
+
+
+def test_the_cover_counts_the_exercises():
+    cover = (ROOT / "book" / "index.md").read_text(encoding="utf-8")
+    assert sum(len(exercise_source.exercises(source(name))) for name in SETS) == 45
+    assert "Forty-five exercises" in cover
