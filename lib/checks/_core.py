@@ -129,7 +129,7 @@ def kind_of(value):
 
 def shown(value):
     """Return a value as text for a message, cut to a line."""
-    if isinstance(value, np.ndarray) and value.dtype.kind in "fiu" and value.size > 8:
+    if isinstance(value, np.ndarray) and value.size > 8:
         return f"an array of shape {value.shape}"
     if isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype.kind in "fiu":
         return f"{value:g}"

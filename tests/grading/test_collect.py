@@ -155,7 +155,7 @@ def test_class_list_must_be_usable(course, tmp_path, content, message):
 def test_other_files_are_listed(course, tmp_path):
     put(tmp_path / "in", "ada/report.pdf", "no notebook")
     lines = collect.collect(SET, str(tmp_path / "in"))
-    assert any("ada/report.pdf: not a notebook" in line for line in lines)
+    assert any("'ada/report.pdf': not a notebook" in line for line in lines)
 
 
 def test_a_broken_zip_is_kept(course, tmp_path):
@@ -170,3 +170,66 @@ def test_log_is_json(course, tmp_path):
     collect.collect(SET, str(tmp_path / "in"))
     log = json.loads((course / "received" / f"{SET}.json").read_text())
     assert log["files"][0]["student"] == "ada"
+
+
+def test_nobody_hands_in_for_somebody_else(course, tmp_path):
+    (course / "students.csv").write_text(NAMES)
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w") as archive:
+        archive.writestr("Ada Lovelace_1_assignsubmission_file_/primer.ipynb", text(blank()))
+        archive.writestr("ada/primer.ipynb", text(solved("emmy")))
+    folder = tmp_path / "in" / "Emmy Noether_2_assignsubmission_file_"
+    put(folder, "ada_1_2_primer.ipynb")
+    put(folder, "x_ada_attempt_2099-01-01-00-00-00_y.ipynb")
+    put(tmp_path / "in" / "emmy" / "work" / "ada", "primer.ipynb")
+    (folder / "work.zip").write_bytes(inner.getvalue())
+    (tmp_path / "in" / "noetheremmy_2_3_ada.zip").write_bytes(inner.getvalue())
+    put(tmp_path / "in", "noetheremmy_2_3_x_ada_attempt_2099-01-01-00-00-00_y.ipynb")
+    collect.collect(SET, str(tmp_path / "in"))
+    assert submitted(course) == ["emmy"]
+
+
+def damaged(data, place, value):
+    return data[:place] + value + data[place + len(value) :]
+
+
+def test_damaged_zips_and_dates_stop_nothing(course, tmp_path):
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("dora.ipynb", text(blank()))
+    data = made.getvalue()
+    (tmp_path / "in").mkdir()
+    directory = data.find(b"PK\x01\x02")
+    (tmp_path / "in" / "a.zip").write_bytes(damaged(data, directory + 12, bytes(4)))  # no month
+    (tmp_path / "in" / "b.zip").write_bytes(damaged(data, 60, b"\xff" * 300))
+    put(tmp_path / "in", "emmy_attempt_2027-99-99-99-99-99_x.ipynb")
+    put(tmp_path / "in", "ada.ipynb")
+    with zipfile.ZipFile(tmp_path / "in" / "c.zip", "w") as archive:
+        archive.writestr("a\x1b[2J\nada: 10 of 10.txt", "x")
+    lines = collect.collect(SET, str(tmp_path / "in"))
+    assert {"ada", "emmy"} <= set(submitted(course))
+    assert all(line.isprintable() for line in lines)
+
+
+def test_notebooks_of_strange_form_stop_nothing(course, tmp_path):
+    def change(name, edit):
+        notebook = json.loads(text(solved(name)))
+        edit(notebook)
+        put(tmp_path / "in", f"{name}.ipynb", json.dumps(notebook))
+
+    def cell(notebook):
+        return notebook["cells"][6]
+
+    change("list", lambda n: cell(n)["metadata"].update(nbgrader=[1]))
+    change("ids", lambda n: [c.update(id="x") for c in n["cells"]])
+    change("number", lambda n: cell(n).update(source=5))
+    change("nothing", lambda n: [c.pop("metadata") for c in n["cells"]])
+    change("many", lambda n: n["cells"].extend(n["cells"] * 200))
+    change("five", lambda n: n.update(nbformat=5))
+    change("course", lambda n: n["metadata"].update(course=[1]))
+    put(tmp_path / "in", "deep.ipynb", '{"cells":' + "[" * 10**5)
+    put(tmp_path / "in", "good.ipynb")
+    collect.collect(SET, str(tmp_path / "in"))
+    problems = {e["student"]: e["problem"] for e in collect.load_log(SET)["files"]}
+    assert len(problems) == 9 and problems["good"] == ""
+    assert "2000 cells" in problems["many"]

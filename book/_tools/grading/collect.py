@@ -31,9 +31,10 @@ from grading import execute, restore, settings
 
 MOST_BYTES = 50 * 2**20  # of one file
 MOST_FILES = 20_000
+MOST_CELLS = 2000
 MOODLE = re.compile(r"(?P<who>.+?)_\d+_assignsubmission_(?:file|onlinetext)_?$")
 BLACKBOARD = re.compile(
-    r"(?:.*_)?(?P<who>[^_]+)_attempt_(?P<time>\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d)(?:_.*)?$"
+    r"(?:.*?_)??(?P<who>[^_]+)_attempt_(?P<time>\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d)(?:_.*)?$"
 )
 CANVAS = re.compile(r"(?P<who>[^_]+?)(?P<late>_LATE|_late)?_\d+_\d+_.*$")
 STAMP = "%Y-%m-%dT%H-%M-%SZ"
@@ -45,6 +46,7 @@ class Received(NamedTuple):
     place: str
     data: bytes
     time: datetime
+    owner: str = ""  # the path that tells whose it is, where that is not its place
 
 
 def now():
@@ -63,13 +65,26 @@ def read_folder(folder):
             raise settings.CannotGrade(f"FROM={folder} has more than {MOST_FILES} files")
         place = path.relative_to(folder).as_posix()
         if path.suffix.lower() == ".zip":
-            yield from read_zip(path, f"{place.removesuffix('.zip')}/")
+            yield from read_student_zip(path, place)
             continue
         if path.stat().st_size > MOST_BYTES:
             yield Received(place, b"", now())
             continue
         changed = datetime.fromtimestamp(path.stat().st_mtime, UTC)
         yield Received(place, path.read_bytes(), changed)
+
+
+def read_student_zip(path, place):
+    """Yield the files of a zip in a folder.
+
+    One that lies in a folder of its own, or is named as platforms name a student's file, is that
+    student's, whatever the names in it. Any other may be a platform's, with everybody's files.
+    """
+    stem = PurePosixPath(place).stem
+    own = "/" in place or any(kind.match(stem) for kind in (CANVAS, BLACKBOARD))
+    for file in read_zip(path, f"{place[:-4]}/"):
+        ending = PurePosixPath(file.place).suffix
+        yield file._replace(owner=f"{place[:-4]}{ending}") if own else file
 
 
 def read_zip(path, before=""):
@@ -84,16 +99,26 @@ def read_zip(path, before=""):
         if len(entries) > MOST_FILES:
             raise settings.CannotGrade(f"{path.name} has more than {MOST_FILES} files")
         for entry in entries:
-            changed = datetime(*entry.date_time).astimezone(UTC)
+            changed = date_of(entry)
             name = PurePosixPath(entry.filename.replace("\\", "/")).name
             if name.startswith(".") or "__MACOSX" in entry.filename:
                 continue
-            small = entry.file_size <= MOST_BYTES
             try:
-                data = archive.read(entry) if small else b""
-            except (zipfile.BadZipFile, RuntimeError, NotImplementedError):
+                with archive.open(entry) as file:
+                    data = file.read(MOST_BYTES + 1)
+            except Exception:  # encrypted, damaged or of a kind that cannot be unpacked
+                data = b""
+            if len(data) > MOST_BYTES:
                 data = b""
             yield Received(before + entry.filename.replace("\\", "/"), data, changed)
+
+
+def date_of(entry):
+    """Return the date of a file in a zip, or the present one if it has none."""
+    try:
+        return datetime(*entry.date_time).astimezone(UTC)
+    except (ValueError, OverflowError, OSError):
+        return now()
 
 
 def tidy(name):
@@ -144,24 +169,40 @@ def class_list():
     return known
 
 
-def owner(place, set_name):
-    """Return the name of the student that a file belongs to, and the time in its name, if any."""
+def id_of(who, known):
+    """Return the id that a name means: in the class list if there is one, else the name, tidied."""
+    if known is None:
+        return tidy(who)
+    keys = (who.strip().lower(), tidy(who), tidy(who).replace("-", ""))
+    return next((known[key] for key in keys if known.get(key)), "")
+
+
+def owner(place, set_name, known=None):
+    """Return the name of the student that a file belongs to, and the time in its name, if any.
+
+    Folders count more than file names, which students choose; of several folders the outermost
+    that is a student's.
+    """
     parts = PurePosixPath(place).parts
     stem = PurePosixPath(parts[-1]).stem
-    for folder in reversed(parts[:-1]):
+    folders = [p for p in parts[:-1] if p not in (set_name, "..", ".", "/")]
+    for folder in folders:
         moodle = MOODLE.match(folder)
         if moodle:
             return moodle["who"], None
-    blackboard = BLACKBOARD.match(stem)
-    if blackboard:
-        time = datetime.strptime(blackboard["time"], "%Y-%m-%d-%H-%M-%S")
-        return blackboard["who"], time.astimezone(UTC)
+    if folders:
+        students = [folder for folder in folders if known and id_of(folder, known)]
+        return (students or folders[-1:])[0], None
     canvas = CANVAS.match(stem)
     if canvas:
         return canvas["who"], None
-    folders = [p for p in parts[:-1] if p not in (set_name, "..", ".", "/")]
-    if folders:
-        return folders[-1], None
+    blackboard = BLACKBOARD.match(stem)
+    if blackboard:
+        try:
+            time = datetime.strptime(blackboard["time"], "%Y-%m-%d-%H-%M-%S").astimezone(UTC)
+        except ValueError:
+            time = None
+        return blackboard["who"], time
     name = re.sub(rf"^{set_name}[_ -]+|[_ -]+{set_name}$", "", stem)
     return ("" if name == set_name else name), None
 
@@ -195,24 +236,22 @@ def collect(set_name, place):
     count, new = 0, 0
     for file in files:
         if not file.place.lower().endswith(".ipynb"):
-            note(log, "other files", f"{file.place}: not a notebook; left where it is")
+            note(log, "other files", f"{file.place!r}: not a notebook; left where it is")
             continue
         count += 1
         new += take(file, set_name, known, log)
     chosen = choose(set_name, log)
     save_log(set_name, log)
     lines = [f"{count} notebooks found, {new} new; {len(chosen)} students have handed in"]
-    return lines + [f"  look at: {text}" for texts in log["notes"].values() for text in texts]
+    lines += [f"  look at: {text}" for texts in log["notes"].values() for text in texts]
+    return [settings.printable(line) for line in lines]
 
 
 def take(file, set_name, known, log):
     """Keep one file that was handed in; return whether it is new."""
-    who, time = owner(file.place, set_name)
-    student = tidy(who)
+    who, time = owner(file.owner or file.place, set_name, known)
+    student = id_of(who, known)
     digest = hashlib.sha256(file.data).hexdigest()
-    if known is not None:
-        student = known.get(who.strip().lower()) or known.get(student, "")
-        student = student or known.get(student.replace("-", ""), "")
     time = (time or file.time).strftime(STAMP)
     folder = settings.grading_folder() / "received" / set_name
     if not execute.STUDENT.fullmatch(student):
@@ -243,10 +282,12 @@ def take(file, set_name, known, log):
 def problem_of(path, set_name):
     """Return why a file cannot be graded, or an empty text."""
     if path.stat().st_size == 0:
-        return "the file is empty or larger than 50 MB"
+        return "the file is empty, cannot be unpacked, or is larger than 50 MB"
     try:
         notebook = nbformat.read(path, as_version=4)
         nbformat.validate(notebook)
+        if len(notebook.cells) > MOST_CELLS:
+            return f"it has more than {MOST_CELLS} cells"
         execute.restored(set_name, path)
     except restore.NotThisSet as error:
         return str(error)

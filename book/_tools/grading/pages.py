@@ -6,8 +6,9 @@ import html
 import re
 from functools import cache
 
+import bleach
 import latex2mathml.converter
-from nbconvert.filters import ansi2html, strip_ansi
+from nbconvert.filters import strip_ansi
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
@@ -39,6 +40,29 @@ pre { background: var(--soft); padding: .7rem .9rem; overflow-x: auto; border-ra
 """
 
 
+LONGEST = 30_000  # letters of an answer on a page
+TEXT_TAGS = (
+    "a blockquote br code del div em h1 h2 h3 h4 h5 h6 hr li ol p pre span strong table tbody "
+    "td th thead tr ul"
+)
+MATH_TAGS = (
+    "math menclose mfrac mi mn mo mover mpadded mphantom mroot mrow mspace msqrt mstyle msub "
+    "msubsup msup mtable mtd mtext mtr munder munderover"
+)
+MATH_ATTRIBUTES = (
+    "accent accentunder columnalign columnspacing depth display fence form height largeop "
+    "linebreak linethickness lspace mathsize mathvariant maxsize minsize movablelimits "
+    "notation rowspacing rspace scriptlevel separator stretchy symmetric width xmlns"
+)
+
+
+def allowed(tag, name, value):
+    """Tell whether an attribute may stay: nothing that runs, fetches or covers the page."""
+    if tag == "a":
+        return name == "href"
+    return name == "class" if tag in TEXT_TAGS.split() else name in MATH_ATTRIBUTES.split()
+
+
 def formula(source, block):
     """Return a formula as MathML; one that cannot be read stays as it was written."""
     try:
@@ -66,7 +90,19 @@ class Renderer(IPythonRenderer):
 
 def markdown(source):
     """Return Markdown as HTML that runs nothing and fetches nothing."""
-    return MarkdownWithMath(renderer=Renderer(escape=True)).render(source)
+    return bleach.clean(
+        MarkdownWithMath(renderer=Renderer(escape=True)).render(shortened(source)),
+        tags={*TEXT_TAGS.split(), *MATH_TAGS.split()},
+        attributes=allowed,
+        protocols=("http", "https", "mailto"),
+    )
+
+
+def shortened(source):
+    """Return a source of reasonable length; what is left out is said."""
+    if len(source) <= LONGEST:
+        return source
+    return f"{source[:LONGEST]}\n\n[{len(source) - LONGEST} more characters are in the notebook]"
 
 
 @cache
@@ -79,13 +115,13 @@ def code_style():
 
 def code(source):
     """Return Python code as HTML."""
-    return highlight(source, Python3Lexer(), HtmlFormatter(cssclass="code"))
+    return highlight(shortened(source), Python3Lexer(), HtmlFormatter(cssclass="code"))
 
 
 def output(item):
     """Return one output of a cell as HTML: texts and pictures only."""
     if item["output_type"] == "stream":
-        return f"<pre>{ansi2html(item['text'])}</pre>"
+        return f"<pre>{html.escape(shortened(strip_ansi(item['text'])))}</pre>"
     if item["output_type"] == "error":
         name = "" if item["ename"] == "CheckFailed" else f"{item['ename']}: "
         last = strip_ansi(name + item["evalue"])

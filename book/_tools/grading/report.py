@@ -20,7 +20,7 @@ UNUSUAL = re.compile(
     r"sys\.modules|os\._exit|os\.kill|os\.system|os\.fork|subprocess|socket|urllib|requests|"
     r"gradebook|glob|course_agent|course_codec|CheckFailed|__class__|__eq__|"
     r"(?:open|exec|eval|setattr|globals|write_text|write_bytes)(?=\()|"
-    r"(?:checks|np|numpy|lib)(?:\.\w+)+(?= *=(?!=)))"
+    r"(?:checks|np|numpy|lib)(?:\.\w{1,40}){1,4}(?= {0,3}=(?!=)))"
 )
 
 
@@ -47,7 +47,7 @@ def own_work(notebook, blank):
             continue
         try:
             texts.append(ast.dump(ast.parse(cell.source)))
-        except (SyntaxError, ValueError, RecursionError):
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
             texts.append(cell.source)
     joined = "\n".join(texts)
     return hashlib.sha256(joined.encode()).hexdigest() if len(joined) > 1500 else None
@@ -57,7 +57,9 @@ def declared(notebook):
     """Return the id that a notebook was worked with, or None if it cannot be told."""
     for cell in notebook.cells:
         if name_of(cell) == "student":
-            found = re.findall(r"^\s*student_id\s*=\s*[\"']([^\"'\n]*)[\"']", cell.source, re.M)
+            found = re.findall(
+                r"^[ \t]{0,20}student_id *= *[\"']([^\"'\n]*)[\"']", cell.source, re.M
+            )
             return found[-1].strip().lower() if found else None
     return None
 
@@ -81,7 +83,7 @@ def findings(set_name):
             entry |= {"look": [], "events": []}
             result[student] = entry
             problems = [e for e in log["files"] if e["student"] == student and e["problem"]]
-            entry["look"] += [f"{e['place']}: {e['problem']}" for e in problems]
+            entry["look"] += [f"{e['place']!r}: {e['problem']}" for e in problems]
             others = [e for e in log["files"] if e["student"] == student and not e["problem"]]
             if len(others) > 1:
                 entry["events"].append(f"handed in {len(others)} times; the latest counts")
@@ -153,4 +155,4 @@ def write(set_name):
     body += [f"<p>{html.escape(text)}</p>" for texts in log["notes"].values() for text in texts]
     path = settings.grading_folder() / "report" / f"{set_name}.html"
     execute.write_whole(path, pages.page(f"{set_name}: report", "\n".join(body)))
-    return lines
+    return [settings.printable(line) for line in lines]

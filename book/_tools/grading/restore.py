@@ -23,7 +23,7 @@ def defined_names(source):
     """Return the names that code defines at its top level, as far as it can be read."""
     try:
         tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         lines = source.splitlines()
         words = [line[4:].split("(")[0].strip() for line in lines if line.startswith("def ")]
         return set(words)
@@ -181,8 +181,10 @@ def _fill(new, master, found, extra, taken, events):
     if not found:
         events.append(f"{label} was deleted")
         return
-    filled = [cell for cell in found if plain(cell.source) != plain(master.source)]
-    new.source = (filled or found)[-1].source
+    blank = "".join(master.source.split())
+    filled = [cell for cell in found if "".join(cell.source.split()) != blank]
+    if filled:
+        new.source = filled[-1].source
 
 
 def _changed_settings(cell, master):
@@ -192,7 +194,7 @@ def _changed_settings(cell, master):
         return ["the marks of grading were removed from the cell; put back"]
     keys = [k for k in ("points", "grade", "solution", "locked") if k in mine]
     return [
-        f"{key} changed from {mine[key]} to {str(its.get(key))[:40]}; put back"
+        f"{key} changed from {mine[key]} to {ascii(its.get(key))[:40]}; put back"
         for key in keys
         if its.get(key) != mine[key]
     ]

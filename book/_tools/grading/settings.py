@@ -47,3 +47,8 @@ def seconds(name, default):
     if not value > 0:
         raise CannotGrade(f"{name} must be a positive number of seconds; got {text!r}")
     return value
+
+
+def printable(text):
+    """Return a text without control characters, which a terminal would obey."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)

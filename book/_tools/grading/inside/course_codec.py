@@ -12,7 +12,8 @@ import numpy as np
 
 KINDS = "biufc"
 DEEPEST = 20
-MOST_BYTES = 32_000_000
+MOST_BYTES = 4_000_000
+MOST_PAIRS = 2000
 
 
 class Unreadable(ValueError):
@@ -86,12 +87,14 @@ def _packed(value, name_function, depth):
         return ["z", value.real.hex(), value.imag.hex()]
     if isinstance(value, str):
         if len(value) > MOST_BYTES:
-            raise Unreadable("a text of more than 32 million letters")
+            raise Unreadable("a text of more than four million letters")
         return ["t", str(value)]
     if isinstance(value, (list, tuple)):
         letter = "l" if isinstance(value, list) else "u"
         return [letter, [_packed(each, name_function, depth + 1) for each in value]]
     if isinstance(value, dict):
+        if len(value) > MOST_PAIRS:
+            raise Unreadable(f"a dictionary of more than {MOST_PAIRS} entries")
         pairs = [
             [_packed(part, name_function, depth + 1) for part in pair] for pair in value.items()
         ]
@@ -154,6 +157,8 @@ def _unpacked(packed, make_function, depth):
         values = [_unpacked(each, make_function, depth + 1) for each in rest[0]]
         return values if kind == "l" else tuple(values)
     if kind == "d":
+        if len(rest[0]) > MOST_PAIRS:
+            raise Unreadable(f"a dictionary of more than {MOST_PAIRS} entries")
         return {
             _unpacked(key, make_function, depth + 1): _unpacked(value, make_function, depth + 1)
             for key, value in rest[0]
