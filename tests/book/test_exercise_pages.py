@@ -30,7 +30,7 @@ INDEX = """\
 ```{{toctree}}
 book/primer
 book/exercises/overview
-book/exercises/primer/primer
+{sets}
 ```
 
 ```{{exercise-table}} primer
@@ -85,25 +85,28 @@ def leaks(folder, wanted):
 
 @pytest.fixture(scope="module", params=[True, False], ids=["solutions", "no-solutions"])
 def small_book(request, tmp_path_factory):
-    """Build a book of one exercise set, with or without its solutions."""
+    """Build a book of all exercise sets, with or without their solutions."""
     root = tmp_path_factory.mktemp("small")
-    (root / "book/exercises/primer").mkdir(parents=True)
+    pages = [f"book/exercises/{name}/{name}" for name in SETS]
+    for page in pages:
+        (root / page).parent.mkdir(parents=True)
+        path = root / f"{page}.ipynb"
+        path.write_bytes((ROOT / f"{page}.ipynb").read_bytes())
     extensions = str(ROOT / "book/_ext")
     (root / "conf.py").write_text(CONF.format(extensions=extensions, solutions=request.param))
-    (root / "index.md").write_text(INDEX.format())
+    (root / "index.md").write_text(INDEX.format(sets="\n".join(pages)))
     (root / "book/primer.md").write_text("# Primer\n")
     (root / "book/exercises/overview.md").write_text("# How exercises work\n")
-    path = root / "book/exercises/primer/primer.ipynb"
-    path.write_bytes((ROOT / "book/exercises/primer/primer.ipynb").read_bytes())
     command = [sys.executable, "-m", "sphinx", "-q", str(root), str(root / "out")]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return root / "out", request.param, done.stderr
 
 
-def test_nothing_hidden_is_in_the_build(small_book):
+@pytest.mark.parametrize("name", SETS)
+def test_nothing_hidden_is_in_the_build(small_book, name):
     folder, solutions, _ = small_book
-    wanted = secrets("primer", solutions)
+    wanted = secrets(name, solutions)
     assert len(wanted) >= (2 if solutions else 15)
     assert leaks(folder, wanted) == []
 
