@@ -19,7 +19,7 @@ CLASS = list(disorderly(boxed=BOXED))
 LIMITS = {
     "COURSE_CELL_SECONDS": "8",
     "COURSE_CALL_SECONDS": "8",
-    "COURSE_SUBMISSION_SECONDS": "50",
+    "COURSE_SUBMISSION_SECONDS": "80",
 }
 
 
