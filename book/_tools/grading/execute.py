@@ -19,7 +19,7 @@ from pathlib import Path
 import nbformat
 from nbgrader.preprocessors import NbGraderPreprocessor
 
-from grading import kernel, release, restore, sandbox, session, settings
+from grading import release, restore, sandbox, session, settings
 
 STUDENT = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
 
@@ -91,8 +91,8 @@ def run(notebook, set_name, student):
     work = session.Session(notebook, student, warm_cache(set_name), boxed)
     try:
         events = work.run()
-    except kernel.KernelDied as error:
-        events = [*work.events, f"it could not be run: {error}"]
+    except Exception as error:  # whatever a submission brings about, it is graded as it stands
+        events = [*work.events, f"it could not be run: {type(error).__name__}: {error}"]
         for cell in notebook.cells:
             if session.kind_of(cell) == "check" and not cell.outputs:
                 cell.outputs = [session.error_output("Stopped", "the notebook could not be run")]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import ast
+import base64
 import os
 import queue
+import re
 import shutil
 import signal
 import subprocess
@@ -29,6 +30,8 @@ MOST_IMAGES = 12
 MOST_IMAGE = 4_000_000
 MESSAGE_BYTES = 48_000_000  # a flood of prints comes in messages of many megabytes
 MOST_CALLBACKS = 20_000
+MOST_FILES = 20_000  # in a kernel's folder
+MOST_ALL_OUTPUT = 20_000_000  # characters of all outputs of a notebook that are kept
 FOLDER_BYTES = 200 * 2**20  # what a kernel may write outside its memory
 KEPT = ("text/plain", "image/png")
 
@@ -76,6 +79,7 @@ class StudentKernel:
         self.client = BlockingKernelClient(connection_file=file, context=context)
         self.client.load_connection_file()
         self.client.start_channels(hb=False)
+        self.client.stdin_channel.socket.setsockopt(zmq.SNDTIMEO, 1000)
         deadline = time.monotonic() + START_SECONDS
         while True:
             try:
@@ -121,23 +125,33 @@ class StudentKernel:
             except subprocess.TimeoutExpired as error:
                 raise KernelDied("the kernel could not be ended") from error
             self.process = None
-            shutil.rmtree(self.folder, ignore_errors=True)
+            _remove(self.folder)
 
     def interrupt(self):
         """Ask the kernel to stop what it is doing."""
         message = self.client.session.msg("interrupt_request", {})
         self.client.control_channel.send(message)
 
-    def _folder_size(self):
-        """Return how many bytes the kernel has written into its folder."""
-        total = 0
-        for place, _, names in os.walk(self.folder):
-            for name in names:
-                try:
-                    total += os.lstat(os.path.join(place, name)).st_size
-                except FileNotFoundError:
-                    continue
-        return total
+    def _too_much_written(self):
+        """Return what is wrong with the kernel's folder, or an empty text."""
+        total = count = 0
+        waiting = [str(self.folder)]
+        while waiting:
+            try:
+                with os.scandir(waiting.pop()) as entries:
+                    for entry in entries:
+                        count += 1
+                        if count > MOST_FILES:
+                            return f"the code made more than {MOST_FILES} files"
+                        if entry.is_dir(follow_symlinks=False):
+                            waiting.append(entry.path)
+                        else:
+                            total += entry.stat(follow_symlinks=False).st_size
+            except FileNotFoundError:
+                continue  # removed meanwhile
+            except OSError:
+                return "the code made files in folders too deep to look at"
+        return "the code wrote more than 200 MB" if total > FOLDER_BYTES else ""
 
     def _exchange(self, message_id, seconds, on_output, on_question=None):
         """Wait for the reply to a request.
@@ -157,9 +171,10 @@ class StudentKernel:
                 if not self.alive:
                     self.stop()
                     raise KernelDied("the kernel died")
-                if self._folder_size() > FOLDER_BYTES:
+                written = self._too_much_written()
+                if written:
                     self.stop()
-                    raise KernelDied("the code wrote more than 200 MB")
+                    raise KernelDied(written)
                 next_look = now + 1
             if now > deadline:
                 if reply is not None:
@@ -182,9 +197,12 @@ class StudentKernel:
                         deadline = now + GRACE_SECONDS
             if client.stdin_channel.socket in ready:
                 message = self._message(client.stdin_channel)
-                if message and message["msg_type"] == "input_request":
-                    text = message["content"].get("prompt", "")
-                    client.input(on_question(text) if on_question else "")
+                if message and on_question and message["msg_type"] == "input_request":
+                    try:
+                        client.input(on_question(str(message["content"].get("prompt", ""))))
+                    except zmq.Again:
+                        self.stop()
+                        raise KernelDied("the code asks, but does not listen") from None
             if client.shell_channel.socket in ready:
                 message = self._message(client.shell_channel)
                 if message and message["parent_header"].get("msg_id") == message_id:
@@ -200,9 +218,11 @@ class StudentKernel:
     def _message(channel):
         """Return the next message of a channel, or None for one that cannot be read."""
         try:
-            return channel.get_msg(timeout=0)
-        except (queue.Empty, ValueError, KeyError, TypeError, UnicodeDecodeError):
+            message = channel.get_msg(timeout=0)
+        except Exception:  # nothing there, or forged in one of many ways
             return None
+        whole = all(isinstance(message.get(k), dict) for k in ("content", "parent_header"))
+        return message if whole and isinstance(message.get("msg_type"), str) else None
 
     def run(self, code, seconds):
         """Run a cell.
@@ -268,13 +288,25 @@ class StudentKernel:
         if found.get("ename") == "KeyboardInterrupt":
             raise TooSlow
         shown = (found.get("data") or {}).get("text/plain")
-        try:
-            text = ast.literal_eval(shown)
-        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-            text = None
-        if not isinstance(text, str):
+        if not isinstance(shown, str) or not re.fullmatch(r"'[A-Za-z0-9+/=]*'", shown):
             raise course_codec.Unreadable("no reply")
+        text = base64.b64decode(shown[1:-1]).decode("utf-8", "replace")
         return course_codec.decode(text, course_codec.Function)
+
+
+def clean(text, most):
+    """Return the beginning of a text that can be written to a file; of anything else, nothing."""
+    if not isinstance(text, str):
+        return ""
+    return text[: max(0, most)].encode("utf-8", "replace").decode("utf-8")
+
+
+def _remove(folder):
+    """Remove a folder, however deep it is."""
+    if shutil.which("rm"):
+        subprocess.run(["rm", "-rf", str(folder)], capture_output=True)
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class Outputs:
@@ -291,23 +323,32 @@ class Outputs:
         if self.size > MOST_OUTPUT or self.count > MOST_MESSAGES:
             self.full = True
             return False
-        output = nbformat.v4.output_from_msg(message)
-        if output.output_type == "stream":
-            output.text = str(output.text)[: MOST_OUTPUT + 1 - self.size]
-            self.size += len(output.text)
-            last = self.outputs[-1] if self.outputs else {}
-            if last.get("output_type") == "stream" and last.get("name") == output.name:
-                last["text"] += output.text
-                return True
-        elif output.output_type == "error":
-            output.traceback = [str(line)[:2000] for line in output.traceback[-12:]]
-            output.evalue = str(output.evalue)[:2000]
-            self.size += sum(map(len, output.traceback))
+        content = message["content"]
+        if message["msg_type"] == "stream":
+            self._stream(content)
+        elif message["msg_type"] == "error":
+            lines = content.get("traceback")
+            lines = [clean(line, 2000) for line in lines[-12:]] if isinstance(lines, list) else []
+            name, value = (clean(content.get(key), 2000) for key in ("ename", "evalue"))
+            self.size += len(name) + len(value) + sum(map(len, lines))
+            output = nbformat.v4.new_output("error", ename=name, evalue=value, traceback=lines)
+            self.outputs.append(output)
         else:
-            output.data = self._safe(output.data)
-            output.metadata = {}
-        self.outputs.append(output)
+            data = content.get("data")
+            shown = self._safe(data if isinstance(data, dict) else {})
+            self.outputs.append(nbformat.v4.new_output("display_data", data=shown))
         return True
+
+    def _stream(self, content):
+        """Add printed text, to the text before it if there is one."""
+        text = clean(content.get("text"), MOST_OUTPUT + 1 - self.size)
+        name = "stderr" if content.get("name") == "stderr" else "stdout"
+        self.size += len(text)
+        last = self.outputs[-1] if self.outputs else {}
+        if last.get("output_type") == "stream" and last.get("name") == name:
+            last["text"] += text
+        else:
+            self.outputs.append(nbformat.v4.new_output("stream", name=name, text=text))
 
     def _safe(self, data):
         """Return the parts of a display that are text or a picture, of bounded size."""
@@ -317,7 +358,6 @@ class Outputs:
             self.images += 1
             if len(picture) > MOST_IMAGE or self.images > MOST_IMAGES:
                 del safe["image/png"]
-        text = safe.setdefault("text/plain", "")
-        safe["text/plain"] = text[: MOST_OUTPUT + 1 - self.size]
+        safe["text/plain"] = clean(safe.get("text/plain", ""), MOST_OUTPUT + 1 - self.size)
         self.size += len(safe["text/plain"])
         return safe

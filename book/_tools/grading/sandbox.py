@@ -27,11 +27,26 @@ OPEN_FILES = 512
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64")
 SETTINGS = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "fonts", "alternatives")
 
-# Numbers of the system calls that make a process, by machine: (audit name, fork, vfork, clone).
-PROCESSES = {
-    "x86_64": (0xC000003E, (57, 58), 56),
-    "aarch64": (0xC00000B7, (), 220),
+IN_MEMORY = 2**28  # bytes of files in each folder that is kept in memory
+
+# Numbers of system calls by machine: the audit name of the machine, those that are refused (making
+# processes; mount, umount2, chroot, pivot_root, unshare, setns; ptrace, process_vm_readv and
+# -writev; keyctl, add_key, request_key; bpf, perf_event_open, userfaultfd; memfd_create, shmget;
+# loading kernel modules), and clone, which makes threads as well as processes.
+CALLS = {
+    "x86_64": (
+        0xC000003E,
+        (57, 58, 165, 166, 161, 155, 272, 308, 101, 310, 311, 250, 248, 249, 321, 298, 323, 319, 29)
+        + (175, 313),
+        56,
+    ),
+    "aarch64": (
+        0xC00000B7,
+        (40, 39, 51, 41, 97, 268, 117, 270, 271, 219, 217, 218, 280, 241, 282, 279, 194, 105, 273),
+        220,
+    ),
 }
+NEW_CALLS = (425, 428, 429, 430, 431, 432, 433, 442)  # io_uring_setup, and mounting anew
 CLONE3, CLONE_THREAD = 435, 0x10000
 LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 ALLOW, REFUSE, UNKNOWN = 0x7FFF0000, 0x00050001, 0x00050026  # errors EPERM and ENOSYS
@@ -58,11 +73,13 @@ def warning():
 
 def _namespaces():
     """Return the beginning of the command: a world of its own that ends with its parent."""
-    return ["bwrap", "--unshare-all", "--die-with-parent", "--new-session"]
+    program = shutil.which("bwrap") or "bwrap"
+    apart = ["--unshare-all", "--unshare-user", "--disable-userns", "--cap-drop", "ALL"]
+    return [program, *apart, "--die-with-parent", "--new-session"]
 
 
-def no_processes(machine=None):
-    """Return a filter of system calls that allows threads but no new process.
+def call_filter(machine=None):
+    """Return a filter of system calls: threads but no processes, and nothing that opens the box.
 
     Parameters
     ----------
@@ -74,15 +91,15 @@ def no_processes(machine=None):
     bytes or None
         A program for bubblewrap's ``--seccomp``; None for a machine that is not known.
     """
-    known = PROCESSES.get(machine or platform.machine())
+    known = CALLS.get(machine or platform.machine())
     if known is None:
         return None
-    audit, forks, clone = known
+    audit, refused, clone = known
     # Each line: operation, value, and where to jump if it holds: the next, or a named line.
     lines = [("", LOAD, 4, None), ("", EQUAL, audit, ("number", "refuse"))]
     lines += [("number", LOAD, 0, None), ("", AT_LEAST, 0x40000000, ("refuse", None))]
     lines += [("", EQUAL, CLONE3, ("unknown", None))]
-    lines += [("", EQUAL, fork, ("refuse", None)) for fork in forks]
+    lines += [("", EQUAL, call, ("refuse", None)) for call in (*refused, *NEW_CALLS)]
     lines += [("", EQUAL, clone, (None, "allow")), ("", LOAD, 16, None)]
     lines += [("", ANY_BIT, CLONE_THREAD, ("allow", "refuse"))]
     lines += [("allow", RETURN, ALLOW, None), ("refuse", RETURN, REFUSE, None)]
@@ -131,7 +148,10 @@ def command(folder, program, filter_file=None):
             box += ["--ro-bind-try", path, path]
     for name in SETTINGS:
         box += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
-    box += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--tmpfs", HOME]
+    box += ["--proc", "/proc", "--dev", "/dev"]
+    for path in ("/dev/shm", "/tmp", HOME):
+        box += ["--size", str(IN_MEMORY), "--tmpfs", path]
+    box += ["--remount-ro", "/dev"]
     for path in dict.fromkeys((sys.base_prefix, sys.prefix)):
         if not path.startswith("/usr/"):
             box += ["--ro-bind", path, path]
@@ -186,7 +206,8 @@ def start(folder, program, boxed):
         if os.name == "nt":
             variables = os.environ | variables
         return subprocess.Popen(program, cwd=home, env=variables, **options)
-    rules = no_processes()
+    options["env"] = {"PATH": "/usr/bin:/bin"}  # the box can read what bubblewrap began with
+    rules = call_filter()
     if rules is None:
         return subprocess.Popen(command(folder, program), **options)
     with tempfile.TemporaryFile() as file:

@@ -48,6 +48,7 @@ def kind_of(cell):
 
 def error_output(name, message):
     """Return an output that says what is wrong, without showing any code."""
+    message = kernel.clean(message, 2000)
     return nbformat.v4.new_output(
         "error", ename=name, evalue=message, traceback=[f"{name}: {message}"]
     )
@@ -72,7 +73,7 @@ class Session:
         self.notebook, self.student = notebook, student
         self.kernel = kernel.StudentKernel(cache, boxed)
         self.done, self.deadly = [], set()
-        self.events = []
+        self.events, self.size = [], 0
         self.namespace = {"__name__": "__checks__"}
 
     def run(self):
@@ -129,22 +130,30 @@ class Session:
         if self.kernel.alive:
             return
         self.kernel.start()
-        for index in self.done:
+        waiting = list(self.done)
+        while waiting:
+            index = waiting.pop(0)
             if index in self.deadly:
                 continue
-            _, problem = self.kernel.run(self.notebook.cells[index].source, CELL_SECONDS)
+            seconds = self._seconds(CELL_SECONDS)
+            if seconds < 1:
+                return  # the next request says so
+            _, problem = self.kernel.run(self.notebook.cells[index].source, seconds)
             if not self.kernel.alive:
                 self.deadly.add(index)
                 self._note(f"{self._name(self.notebook.cells[index])}: {problem}")
-                self._revive()
-                return
+                self.kernel.start()
+                waiting = list(self.done)
 
     def _run(self, index, cell):
         """Run a cell in the student's kernel and return its outputs."""
         if self._seconds(CELL_SECONDS) < 1:
             return [error_output("TimeoutError", "the time for the whole notebook was up")]
         self._revive()
-        outputs, problem = self.kernel.run(cell.source, self._seconds(CELL_SECONDS))
+        outputs, problem = self.kernel.run(cell.source, max(1, self._seconds(CELL_SECONDS)))
+        self.size += sum(len(str(output)) for output in outputs)
+        if self.size > kernel.MOST_ALL_OUTPUT:
+            outputs, problem = [], problem or "too much output in all; it is not kept"
         self.done.append(index)
         if not self.kernel.alive:
             self.deadly.add(index)
@@ -206,6 +215,7 @@ class Session:
         if seconds < 1:
             raise TimeoutError("the time for the whole notebook was up")
         self._revive()
+        seconds = max(1, self._seconds(CALL_SECONDS))
         try:
             reply = self.kernel.ask(request, seconds, answer)
         except kernel.TooSlow:

@@ -13,7 +13,7 @@ import numpy as np
 KINDS = "biufc"
 DEEPEST = 20
 MOST_BYTES = 4_000_000
-MOST_PAIRS = 2000
+MOST_PAIRS = 200
 
 
 class Unreadable(ValueError):
