@@ -16,6 +16,7 @@ from pathlib import Path
 
 import nbformat
 from docutils import nodes
+from docutils.statemachine import StringList
 from exercise_source import (
     complete,
     exercise_number,
@@ -176,8 +177,14 @@ class ExerciseTable(SphinxDirective):
         if "goals" in self.options:
             target = (Path(document).parent / each.path).as_posix()
             page = self.page(target, each.page)
-            return (each.goal, page, link, str(each.minutes), f"{each.points:g}")
+            return (self.parsed(each.goal), page, link, str(each.minutes), f"{each.points:g}")
         return (link, each.kind, str(each.minutes), f"{each.points:g}", marked)
+
+    def parsed(self, text):
+        """Return a line of Markdown with its formulas."""
+        box = nodes.Element()
+        self.state.nested_parse(StringList([text], source=""), self.content_offset, box)
+        return box[0].children
 
     def link(self, label, title, document):
         """Return a reference to an exercise."""

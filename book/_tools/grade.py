@@ -210,8 +210,9 @@ def record(name, students, failed, paths):
         for student in {entry["student"] for entry in log["files"]}:
             book.update_or_create_student(student)
         for row in collect.class_rows() or ():
-            first, _, last = (row.get("name") or "").rpartition(" ")
-            book.update_or_create_student(row["id"], first_name=first, last_name=last)
+            first, last = collect.first_and_last(row.get("name") or "")
+            names = {"first_name": first, "last_name": last, "email": row.get("email") or ""}
+            book.update_or_create_student(row["id"], **names)
     stale = [s for s in students if not is_up_to_date(name, s, paths[s])]
     if not stale:
         return

@@ -51,6 +51,8 @@ def submitted(course):
         ("primer_ada_attempt_2027-02-27-10-15-00_primer.ipynb", "ada"),
         ("a.lovelace@uni.example.ipynb", "a.lovelace@uni.example"),
         ("ADA.IPYNB", "ada"),
+        ("Ada Lovelace_4711_assignsubmission_file_primer.ipynb", "ada-lovelace"),
+        ("mallory/Ada Lovelace_9_assignsubmission_file_/p.ipynb", "mallory"),
     ],
 )
 @pytest.mark.parametrize("packed", [False, True])
@@ -233,3 +235,86 @@ def test_notebooks_of_strange_form_stop_nothing(course, tmp_path):
     problems = {e["student"]: e["problem"] for e in collect.load_log(SET)["files"]}
     assert len(problems) == 9 and problems["good"] == ""
     assert "2000 cells" in problems["many"]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("listed", [False, True])
+def test_folders_around_everything_name_nobody(course, tmp_path, packed, listed):
+    if listed:
+        (course / "students.csv").write_text(NAMES)
+    places = [f"export/submissions/{name}.ipynb" for name in ("ada", "emmy", "sam1")]
+    if packed:
+        with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+            for place in places:
+                archive.writestr(place, text(blank()))
+        lines = collect.collect(SET, str(tmp_path / "all.zip"))
+    else:
+        for place in places:
+            put(tmp_path / "in", place)
+        lines = collect.collect(SET, str(tmp_path / "in"))
+    assert submitted(course) == ["ada", "emmy", "sam1"]
+    assert any("'export/submissions/' is around all files" in line for line in lines)
+
+
+def test_one_students_folder_is_no_wrapper(course, tmp_path):
+    (course / "students.csv").write_text(NAMES)
+    for name in ("old", "new"):
+        put(tmp_path / "in" / "ada", f"{name}.ipynb")
+    collect.collect(SET, str(tmp_path / "in"))
+    assert submitted(course) == ["ada"]
+
+
+def test_a_zip_of_ones_own_has_its_own_date(course, tmp_path):
+    (course / "students.csv").write_text(NAMES)
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        early = zipfile.ZipInfo(
+            "Emmy Noether_1_assignsubmission_file_/p.ipynb", (2001, 1, 1, 0, 0, 0)
+        )
+        archive.writestr(early, text(blank()))
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "ada.zip").write_bytes(made.getvalue())
+    os.utime(tmp_path / "in" / "ada.zip", (1_800_000_000, 1_800_000_000))
+    collect.collect(SET, str(tmp_path / "in"))
+    (entry,) = collect.load_log(SET)["files"]
+    assert (entry["student"], entry["time"]) == ("ada", "2027-01-15T08-00-00Z")
+
+
+@pytest.mark.parametrize("kind", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_odd_packing_is_not_unpacked(course, tmp_path, kind):
+    with zipfile.ZipFile(tmp_path / "all.zip", "w", kind) as archive:
+        archive.writestr("ada.ipynb", text(blank()))
+    collect.collect(SET, str(tmp_path / "all.zip"))
+    (entry,) = collect.load_log(SET)["files"]
+    assert "cannot be unpacked" in entry["problem"]
+
+
+def test_what_was_put_right_is_reported_no_more(course, tmp_path):
+    (course / "students.csv").write_text("id,name\nada,Ada\n")
+    put(tmp_path / "in", "rita.ipynb")
+    assert any("whose is it" in line for line in collect.collect(SET, str(tmp_path / "in")))
+    (course / "students.csv").write_text("id,name\nada,Ada\nrita,Rita\n")
+    assert not any("whose is it" in line for line in collect.collect(SET, str(tmp_path / "in")))
+    assert submitted(course) == ["rita"]
+
+
+@pytest.mark.parametrize("letters", ["utf-8", "utf-8-sig", "cp1252"])
+@pytest.mark.parametrize("between", [",", ";", "\t"])
+def test_tables_of_all_spreadsheets_are_read(tmp_path, letters, between):
+    from grading import tables
+
+    lines = ["id,name", "ada,Ada Lovelace", ",,", "quentin,Quentin Müller", ""]
+    path = tmp_path / "t.csv"
+    path.write_bytes("\r\n".join(lines).replace(",", between).encode(letters))
+    rows = tables.read(path)
+    assert rows == [
+        {"id": "ada", "name": "Ada Lovelace"},
+        {"id": "quentin", "name": "Quentin Müller"},
+    ]
+
+
+def test_formulas_in_names_are_harmless():
+    from grading import tables
+
+    assert tables.harmless('=HYPERLINK("x")').startswith("'=")
+    assert tables.harmless("Ada") == "Ada"

@@ -9,10 +9,9 @@ import re
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
-from students import ROOT, SET, ordinary, write
+from students import ROOT, SET, ordinary, solved, text, write
 
 pytest.importorskip("nbgrader")
 
@@ -34,6 +33,9 @@ def course(tmp_path_factory, grade):
     """Return a class whose submissions are collected, half of them late, but not graded."""
     folder = tmp_path_factory.mktemp("resume")
     write(folder / "in", CLASS)
+    last = folder / "in" / CLASS[-1].place  # is still running whenever grading is interrupted
+    slow = last.read_text().replace("border = 2", '__import__(\\"time\\").sleep(5)\\nborder = 2')
+    last.write_text(slow)
     for number, each in enumerate(CLASS):
         time_in = 1_800_000_000 + 7200 * (number % 2)
         os.utime(folder / "in" / each.place, (time_in, time_in))
@@ -52,7 +54,6 @@ def test_interrupted_grading_goes_on(course, grade):
         start_new_session=True,
     )  # fmt: skip
     first = process.stdout.readline()
-    time.sleep(0.5)
     os.killpg(process.pid, signal.SIGINT)
     said, complaints = process.communicate(timeout=120)
     assert process.returncode == 2
@@ -106,6 +107,43 @@ def test_table_has_names_and_those_who_are_missing(course):
         rows = {row["student_id"]: row for row in csv.DictReader(file)}
     assert rows.keys() == {"ada", "bela", "carl", "dora", "zeno"}
     assert rows["ada"]["last_name"] == "Lovelace" and rows["zeno"]["first_name"] == "Zeno of"
-    assert rows["bela"]["first_name"] == "Bartók,"
+    assert (rows["bela"]["first_name"], rows["bela"]["last_name"]) == ("Béla", "Bartók")
     assert float(rows["zeno"]["score"]) == 0 and rows["zeno"]["timestamp"] == ""
     assert float(rows["dora"]["score"]) >= 7
+
+
+def test_a_blank_answer_loses_the_mark_for_the_one_before(course, grade, tmp_path):
+    from nbgrader.api import Gradebook
+
+    table = course / "marks" / f"{SET}.csv"
+    rows = table.read_text(encoding="utf-8-sig").splitlines()
+    rows = [
+        ",".join([*r.split(",")[:3], "0.5", *r.split(",")[4:]]) if "q4" in r else r for r in rows
+    ]
+    table.write_text("\n".join(rows), encoding="utf-8")
+    grade(course, "feedback", SET, "--partial")
+    path = tmp_path / "dora.ipynb"
+    path.write_text(text(solved("dora", without=["q4", "q5"])))
+    os.utime(path, (1_800_200_000, 1_800_200_000))
+    grade(course, "collect", SET, "--from", str(tmp_path))
+    grade(course, "grade", SET)
+    with Gradebook(f"sqlite:///{course}/gradebook.db") as book:
+        left = book.find_grade("q4", SET, SET, "dora")
+        assert left.manual_score is None and left.score == 0 and not left.needs_manual_grade
+        assert book.find_grade("q4", SET, SET, "bela").manual_score == 0.5
+
+
+def test_marks_given_in_nbgraders_page_count(course, grade):
+    from nbgrader.api import Gradebook
+
+    table = course / "marks" / f"{SET}.csv"
+    waiting = [r.split(",")[:2] for r in table.read_text("utf-8-sig").splitlines()[1:]]
+    with Gradebook(f"sqlite:///{course}/gradebook.db") as book:
+        for student, name in waiting:
+            grade_cell = book.find_grade(name, SET, SET, student)
+            grade_cell.manual_score, grade_cell.needs_manual_grade = 0.25, False
+        book.db.commit()
+    rows = table.read_text("utf-8-sig").splitlines()
+    cleared = [",".join([*r.split(",")[:3], "", *r.split(",")[4:]]) for r in rows[1:]]
+    table.write_text("\n".join([rows[0], *cleared]), encoding="utf-8")
+    grade(course, "feedback", SET)

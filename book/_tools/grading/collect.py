@@ -15,7 +15,6 @@ of each student goes to ``grading/submitted``, where nbgrader looks for it.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import re
@@ -27,15 +26,17 @@ from typing import NamedTuple
 
 import nbformat
 
-from grading import execute, restore, settings
+from grading import execute, restore, settings, tables
 
 MOST_BYTES = 50 * 2**20  # of one file
 MOST_FILES = 20_000
 MOST_CELLS = 2000
+MOST_IN_ZIP = 2**31  # bytes of all files together
 MOODLE = re.compile(r"(?P<who>.+?)_\d+_assignsubmission_(?:file|onlinetext)_?$")
 BLACKBOARD = re.compile(
     r"(?:.*?_)??(?P<who>[^_]+)_attempt_(?P<time>\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d)(?:_.*)?$"
 )
+MOODLE_FILE = re.compile(r"(?P<who>.+?)_\d+_assignsubmission_(?:file|onlinetext)_.*$")
 CANVAS = re.compile(r"(?P<who>[^_]+?)(?P<late>_LATE|_late)?_\d+_\d+_.*$")
 STAMP = "%Y-%m-%dT%H-%M-%SZ"
 
@@ -54,7 +55,7 @@ def now():
     return datetime.now(UTC)
 
 
-def read_folder(folder):
+def read_folder(folder, known=None):
     """Yield the files of a folder, and of the zip files in it."""
     count = 0
     for path in sorted(folder.rglob("*")):
@@ -64,27 +65,32 @@ def read_folder(folder):
         if count > MOST_FILES:
             raise settings.CannotGrade(f"FROM={folder} has more than {MOST_FILES} files")
         place = path.relative_to(folder).as_posix()
-        if path.suffix.lower() == ".zip":
-            yield from read_student_zip(path, place)
-            continue
-        if path.stat().st_size > MOST_BYTES:
-            yield Received(place, b"", now())
-            continue
         changed = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-        yield Received(place, path.read_bytes(), changed)
+        if path.suffix.lower() == ".zip":
+            yield from read_inner_zip(path, place, changed, known)
+        elif path.stat().st_size > MOST_BYTES:
+            yield Received(place, b"", now())
+        else:
+            yield Received(place, path.read_bytes(), changed)
 
 
-def read_student_zip(path, place):
+def read_inner_zip(path, place, changed, known):
     """Yield the files of a zip in a folder.
 
-    One that lies in a folder of its own, or is named as platforms name a student's file, is that
-    student's, whatever the names in it. Any other may be a platform's, with everybody's files.
+    One that lies in a folder of its own, or is named as a student's file, is that student's, with
+    the date of the zip, whatever names and dates are in it. Any other may be a platform's, with
+    everybody's files.
     """
     stem = PurePosixPath(place).stem
-    own = "/" in place or any(kind.match(stem) for kind in (CANVAS, BLACKBOARD))
-    for file in read_zip(path, f"{place[:-4]}/"):
-        ending = PurePosixPath(file.place).suffix
-        yield file._replace(owner=f"{place[:-4]}{ending}") if own else file
+    named = any(kind.match(stem) for kind in (MOODLE_FILE, CANVAS, BLACKBOARD))
+    own = "/" in place or named or bool(known and id_of(stem, known))
+    before = f"{place[:-4]}/"
+    for file in read_zip(path, before):
+        if own:
+            ending = PurePosixPath(file.place).suffix
+            yield file._replace(owner=f"{place[:-4]}{ending}", time=changed)
+        else:
+            yield file._replace(owner=file.place[len(before) :])
 
 
 def read_zip(path, before=""):
@@ -98,19 +104,26 @@ def read_zip(path, before=""):
         entries = [e for e in archive.infolist() if not e.is_dir()]
         if len(entries) > MOST_FILES:
             raise settings.CannotGrade(f"{path.name} has more than {MOST_FILES} files")
+        left = MOST_IN_ZIP
         for entry in entries:
-            changed = date_of(entry)
             name = PurePosixPath(entry.filename.replace("\\", "/")).name
             if name.startswith(".") or "__MACOSX" in entry.filename:
                 continue
-            try:
-                with archive.open(entry) as file:
-                    data = file.read(MOST_BYTES + 1)
-            except Exception:  # encrypted, damaged or of a kind that cannot be unpacked
-                data = b""
-            if len(data) > MOST_BYTES:
-                data = b""
-            yield Received(before + entry.filename.replace("\\", "/"), data, changed)
+            data = unpacked(archive, entry, min(left, MOST_BYTES))
+            left -= len(data)
+            yield Received(before + entry.filename.replace("\\", "/"), data, date_of(entry))
+
+
+def unpacked(archive, entry, most):
+    """Return a file of a zip; nothing if it is damaged, encrypted, too large or oddly packed."""
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return b""  # others may need much memory for few bytes
+    try:
+        with archive.open(entry) as file:
+            data = file.read(most + 1)
+    except Exception:  # damaged or encrypted; zipfile raises errors of many kinds
+        return b""
+    return data if len(data) <= most else b""
 
 
 def date_of(entry):
@@ -138,8 +151,7 @@ def class_rows():
     path = settings.grading_folder() / "students.csv"
     if not path.is_file():
         return None
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = tables.read(path)
     if not rows or "id" not in rows[0]:
         raise settings.CannotGrade(f"{path} needs a first line with the column names: id,name")
     seen = set()
@@ -153,6 +165,14 @@ def class_rows():
     return rows
 
 
+def first_and_last(name):
+    """Return the two parts of a name, written "Ada Lovelace" or "Lovelace, Ada"."""
+    last, comma, first = (part.strip() for part in name.partition(","))
+    if not comma:
+        first, _, last = name.strip().rpartition(" ")
+    return first, last
+
+
 def class_list():
     """Return the ids of the class and the names that mean them, or None without a class list."""
     rows = class_rows()
@@ -161,7 +181,7 @@ def class_list():
     known = {row["id"]: row["id"] for row in rows}
     for row in rows:
         for name in (row.get("name"), row.get("lms")):
-            words = tidy(name or "").split("-")
+            words = tidy(" ".join(first_and_last(name or ""))).split("-")
             student = row["id"]
             for key in ("-".join(words), "".join(words), "".join(words[-1:] + words[:-1])):
                 if key and known.setdefault(key, student) != student and known[key] != key:
@@ -180,31 +200,58 @@ def id_of(who, known):
 def owner(place, set_name, known=None):
     """Return the name of the student that a file belongs to, and the time in its name, if any.
 
-    Folders count more than file names, which students choose; of several folders the outermost
-    that is a student's.
+    The outermost folder counts, then what a platform writes at the beginning of the file's name:
+    the rest of a path a student may have chosen.
     """
-    parts = PurePosixPath(place).parts
-    stem = PurePosixPath(parts[-1]).stem
-    folders = [p for p in parts[:-1] if p not in (set_name, "..", ".", "/")]
-    for folder in folders:
-        moodle = MOODLE.match(folder)
-        if moodle:
-            return moodle["who"], None
+    parts = [part for part in PurePosixPath(place).parts if part not in ("..", ".", "/")]
+    folders, stem = [p for p in parts[:-1] if p != set_name], PurePosixPath(parts[-1]).stem
     if folders:
-        students = [folder for folder in folders if known and id_of(folder, known)]
-        return (students or folders[-1:])[0], None
-    canvas = CANVAS.match(stem)
-    if canvas:
-        return canvas["who"], None
-    blackboard = BLACKBOARD.match(stem)
-    if blackboard:
+        moodle = MOODLE.match(folders[0])
+        return (moodle["who"] if moodle else folders[0]), None
+    for kind in (MOODLE_FILE, CANVAS, BLACKBOARD):
+        found = kind.match(stem)
+        if not found:
+            continue
         try:
-            time = datetime.strptime(blackboard["time"], "%Y-%m-%d-%H-%M-%S").astimezone(UTC)
+            written = found.groupdict().get("time")
+            time = written and datetime.strptime(written, "%Y-%m-%d-%H-%M-%S").astimezone(UTC)
         except ValueError:
             time = None
-        return blackboard["who"], time
+        return found["who"], time
     name = re.sub(rf"^{set_name}[_ -]+|[_ -]+{set_name}$", "", stem)
     return ("" if name == set_name else name), None
+
+
+def unwrapped(files, set_name, known):
+    """Return the files without the folders around all of them, such as ``submissions/``.
+
+    Folders are taken for that if several students' files are in them, and, with a class list, if
+    they are no student's and everything in them is.
+    """
+    paths = [PurePosixPath(file.owner or file.place).parts for file in files if is_notebook(file)]
+    around = []
+    for folders in zip(*(path[:-1] for path in paths), strict=False):
+        of_one = MOODLE.match(folders[0]) or (known and id_of(folders[0], known))
+        if of_one or len(set(folders)) > 1:
+            break
+        around.append(folders[0])
+    inside = {owner("/".join(path[len(around) :]), set_name)[0] for path in paths} - {""}
+    ours = known and inside and all(id_of(who, known) for who in inside)
+    if not around or not (len(inside) > 1 or ours):
+        return files, ""
+    before = "/".join(around) + "/"
+    length = len(before)
+    return [
+        file._replace(owner=path[length:])
+        if (path := file.owner or file.place).startswith(before)
+        else file
+        for file in files
+    ], before
+
+
+def is_notebook(file):
+    """Tell whether a file has the name of a notebook."""
+    return file.place.lower().endswith(".ipynb")
 
 
 def collect(set_name, place):
@@ -231,11 +278,17 @@ def collect(set_name, place):
     if origin is None or not origin.exists():
         raise settings.CannotGrade(f"FROM must be a folder or a zip file; got {place!r}")
     known = class_list()
-    files = read_folder(origin) if origin.is_dir() else read_zip(origin)
+    found = list(read_folder(origin, known) if origin.is_dir() else read_zip(origin))
+    files, wrapped = unwrapped(found, set_name, known)
     log = load_log(set_name)
+    log["notes"] = {"grading": log["notes"].get("grading", [])}  # the others are found anew
+    if wrapped:
+        note(log, "names", f"the folder {wrapped!r} is around all files; it names nobody")
     count, new = 0, 0
     for file in files:
-        if not file.place.lower().endswith(".ipynb"):
+        if PurePosixPath(file.place).name == "onlinetext.html":
+            continue  # Moodle's form for a text, empty as a rule
+        if not is_notebook(file):
             note(log, "other files", f"{file.place!r}: not a notebook; left where it is")
             continue
         count += 1

@@ -16,7 +16,7 @@ import io
 from exercise_source import complete, exercise_number, exercises, name_of, role
 from nbgrader.api import Gradebook, MissingEntry
 
-from grading import execute, pages, release, settings
+from grading import execute, pages, release, settings, tables
 
 COLUMNS = ("student", "exercise", "most", "points", "comment", "answer", "note")
 
@@ -64,7 +64,8 @@ def blank_answers(set_name):
 
 def digest(cell):
     """Return a short hash of an answer, by which a changed one is noticed."""
-    return hashlib.sha256(cell.source.encode(errors="surrogatepass")).hexdigest()[:12]
+    mark = hashlib.sha256(cell.source.encode(errors="surrogatepass")).hexdigest()
+    return f"answer-{mark[:12]}"  # a text, also for a spreadsheet
 
 
 def read_rows(set_name):
@@ -78,13 +79,16 @@ def read_rows(set_name):
     path = csv_path(set_name)
     if not path.is_file():
         return {}
-    text = path.read_text(encoding="utf-8-sig")
-    first = text.splitlines()[0] if text.strip() else ""
-    rows = list(csv.DictReader(io.StringIO(text), delimiter=";" if ";" in first else ","))
+    rows = tables.read(path)
     missing = {"student", "exercise", "points", "comment"} - set(rows[0] if rows else COLUMNS)
     if missing:
         raise settings.CannotGrade(f"{path} has no column {', '.join(sorted(missing))}")
-    return {(row["student"], row["exercise"]): row for row in rows}
+    ids = {student for student, _ in autograded(set_name)}
+    short = {student.lstrip("0"): student for student in ids}  # spreadsheets drop zeros
+    for row in rows:
+        student = row["student"].strip().lower()
+        row["student"] = student if student in ids else short.get(student.lstrip("0"), student)
+    return {(row["student"], row["exercise"].strip()): row for row in rows}
 
 
 def write(set_name):
@@ -116,6 +120,7 @@ def write(set_name):
                     row["note"] = before.get("note") or ""
             rows.append(row)
             answers[name].append((student, row, cell))
+    forget_marks(set_name, old, {(row["student"], row["exercise"]): row for row in rows})
     out = io.StringIO()
     writer = csv.DictWriter(out, COLUMNS)
     writer.writeheader()
@@ -125,6 +130,35 @@ def write(set_name):
         csv_path(set_name).with_suffix(".html"), marking_page(set_name, cells, answers)
     )
     return sum(1 for row in rows if not row["points"].strip())
+
+
+def forget_marks(set_name, old, new):
+    """Take marks by hand out of the gradebook where they were for another answer than the present.
+
+    Parameters
+    ----------
+    set_name : str
+    old, new : dict
+        Rows of the table by student and exercise, before and now.
+    """
+    with Gradebook(database()) as book:
+        for (student, name), before in old.items():
+            now = new.get((student, name))
+            if now and before.get("answer") in (now["answer"], None):
+                continue
+            try:
+                grade = book.find_grade(name, set_name, set_name, student)
+            except MissingEntry:
+                continue
+            grade.manual_score, grade.needs_manual_grade = None, now is not None
+        book.db.commit()
+
+
+def marked_elsewhere(set_name, place):
+    """Tell whether the gradebook has a mark by hand already, from nbgrader's own page."""
+    with Gradebook(database()) as book:
+        grade = book.find_grade(place[1], set_name, set_name, place[0])
+        return grade.manual_score is not None and not grade.needs_manual_grade
 
 
 def marking_page(set_name, cells, answers):
@@ -184,7 +218,8 @@ def take_over(set_name, partial=False):
             continue
         text = (row["points"] or "").strip().replace(",", ".")
         if not text:
-            missing.append(place)
+            if not marked_elsewhere(set_name, (student, name)):
+                missing.append(place)
             continue
         try:
             given = float(text)
@@ -223,8 +258,9 @@ def write_grades(path):
         for assignment in book.assignments:
             for student in sorted(book.students, key=lambda each: each.id):
                 row = {"assignment": assignment.name, "duedate": assignment.duedate or ""}
-                row |= {"student_id": student.id, "last_name": student.last_name or ""}
-                row |= {"first_name": student.first_name or "", "email": student.email or ""}
+                row |= {"student_id": student.id}
+                for key in ("last_name", "first_name", "email"):
+                    row[key] = tables.harmless(getattr(student, key) or "")
                 row |= {"timestamp": "", "raw_score": 0.0, "late_submission_penalty": 0.0}
                 row |= {"score": 0.0, "max_score": assignment.max_score}
                 try:
