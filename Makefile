@@ -44,7 +44,7 @@ lint: $(VENV)/.test-installed  ## check the style of code and notebooks
 	@$(PY) -m ruff check .
 	@$(PY) book/_tools/format_notebooks.py --check
 
-format: $(VENV)/.test-installed  ## strip and normalise the notebooks for git
+format: $(VENV)/.test-installed  ## strip and normalize the notebooks for git
 	@$(PY) book/_tools/format_notebooks.py
 
 run-notebooks: $(VENV)/.test-installed  ## run the notebooks in place, then strip them

@@ -34,11 +34,11 @@ COPIES = (
     "they share its units, too."
 )
 BLOCKED = (
-    "In blocks that stay in the nearest cache, NumPy's loops are vectorised as well; ours saves "
+    "In blocks that stay in the nearest cache, NumPy's loops are vectorized as well; ours saves "
     "their loads and stores, worth more the more operations a step has. The double well has few."
 )
 SINE = (
-    "Nearly all the time goes into the sines. NumPy has vectorised ones as well, on some "
+    "Nearly all the time goes into the sines. NumPy has vectorized ones as well, on some "
     "processors with the widest vectors; ours use vectors of the length that numba prefers."
 )
 

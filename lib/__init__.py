@@ -3,7 +3,7 @@
 Rooms of the package:
 
 ``problems``
-    Functions to minimise: value, gradient, Hessian-vector product, critical points.
+    Functions to minimize: value, gradient, Hessian-vector product, critical points.
 ``optimizers``
     Methods that follow one trajectory and report how it ended.
 ``curvature``

@@ -1,7 +1,7 @@
 """Every figure style of the course, once.
 
-Colours start from the palette of Okabe and Ito, darkened so that thin lines stay visible on paper.
-A method has one colour and a kind of critical point one colour and one marker, in every chapter.
+Colors start from the palette of Okabe and Ito, darkened so that thin lines stay visible on paper.
+A method has one color and a kind of critical point one color and one marker, in every chapter.
 """
 
 import numbers
@@ -298,7 +298,7 @@ def path(ax, xy, *, color=COLORS["gradient_descent"], label=None, dots=60, arrow
 
 
 def critical_points(ax, points, *, legend=False, size=80):
-    """Mark critical points, one marker and one colour per kind.
+    """Mark critical points, one marker and one color per kind.
 
     Parameters
     ----------
@@ -345,7 +345,7 @@ def critical_points(ax, points, *, legend=False, size=80):
 
 
 def basins(ax, labels, extent, *, names=None, colors=_BASINS):
-    """Colour each start by where its orbit ends.
+    """Color each start by where its orbit ends.
 
     Parameters
     ----------
@@ -472,7 +472,7 @@ def theory_vs_measured(
 
 
 def label_lines(ax, *, gap=1.25):
-    """Write each labelled line's name at its right end, in its colour, instead of a legend.
+    """Write each labeled line's name at its right end, in its color, instead of a legend.
 
     Parameters
     ----------

@@ -85,7 +85,7 @@ def state(figure):
 
 def slider_at(slider, fraction):
     box = slider.bounding_box()
-    inset = 8   # the thumb's centre stays this far from the ends
+    inset = 8   # the thumb's center stays this far from the ends
     return box["x"] + inset + fraction * (box["width"] - 2 * inset), box["y"] + box["height"] / 2
 
 

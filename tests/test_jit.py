@@ -106,7 +106,7 @@ def test_calling_a_template_is_an_error():
         apply_inner(1.0)
 
 
-def test_kernels_are_recognised():
+def test_kernels_are_recognized():
     assert _jit.is_kernel(double)
     assert _jit.is_kernel(stamp(apply_inner, inner=double))
     assert not _jit.is_kernel(len) and not _jit.is_kernel(3)

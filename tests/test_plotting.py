@@ -42,13 +42,13 @@ def contrast(a, b):
     return (high + 0.05) / (low + 0.05)
 
 
-def test_every_colour_is_visible_on_the_paper():
+def test_every_color_is_visible_on_the_paper():
     for name, color in plotting.COLORS.items():
         if name != "undecided":  # an area, never a line
             assert contrast(color, plotting.PAPER) >= 3, name
 
 
-def test_methods_have_colours_of_their_own():
+def test_methods_have_colors_of_their_own():
     names = list(plotting.COLORS)
     methods = names[: names.index("minimizer")]
     assert len({plotting.COLORS[name] for name in methods}) == len(methods)
@@ -129,7 +129,7 @@ def test_path_needs_pairs(ax):
         plotting.path(ax, [1, 2, 3])
 
 
-def test_critical_points_get_marker_and_colour_by_kind(ax):
+def test_critical_points_get_marker_and_color_by_kind(ax):
     points = [
         SimpleNamespace(x=np.array([0.0, 0.0]), kind="strict saddle"),
         SimpleNamespace(x=[1, 0], kind="minimizer"),
@@ -146,8 +146,8 @@ def test_critical_points_get_marker_and_colour_by_kind(ax):
         plotting.critical_points(ax, [SimpleNamespace(x=[0, 0], kind="hill")])
 
 
-def test_basins_colours_do_not_depend_on_which_labels_occur():
-    def colours(labels):
+def test_basins_colors_do_not_depend_on_which_labels_occur():
+    def colors(labels):
         ax = plt.subplots()[1]
         plotting.basins(ax, labels, (0, 1, 0, 1), names=["left", "right"])
         (image,) = ax.images
@@ -160,8 +160,8 @@ def test_basins_colours_do_not_depend_on_which_labels_occur():
         }
         return rgba, legend
 
-    both, legend = colours(np.array([[0, 1], [-1, -2]]))
-    only, short = colours(np.array([[0, 0], [0, 0]]))
+    both, legend = colors(np.array([[0, 1], [-1, -2]]))
+    only, short = colors(np.array([[0, 0], [0, 0]]))
     np.testing.assert_array_equal(both[0, 0], only[1, 1])
     assert list(legend) == ["left", "right", "diverged", "undecided"]
     assert list(short) == ["left", "right"]

@@ -206,7 +206,7 @@ def with_range(main: str, small_print: str) -> list:
 
 
 def label(verdict: str) -> nodes.inline:
-    """Return a verdict in its colour."""
+    """Return a verdict in its color."""
     kind = verdict if verdict in ("met", "missed") else "partly"
     return nodes.inline("", verdict, classes=["verdict", f"verdict-{kind}"])
 

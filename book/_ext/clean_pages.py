@@ -4,7 +4,7 @@
   for accessible pages forbid: a person who says "click Search" is not understood. Labels are
   removed where words are shown, and the words where only a symbol is shown. Entries of the
   bibliography become items of their list; the role docutils gives them is not allowed in one. The
-  coloured tick of the table of execution times becomes a word.
+  colored tick of the table of execution times becomes a word.
 * The line ``# NBVAL_CHECK_OUTPUT``, a mark for the tests, is not shown to readers.
 """
 
@@ -24,13 +24,13 @@ REPAIRS = (
     ),
     # So is the name of a hidden cell: "Show code cell source".
     (re.compile(r'<summary aria-label="Toggle hidden content">'), "<summary>"),
-    # The colour switch is named by its label; its three symbols need no names of their own.
+    # The color switch is named by its label; its three symbols need no names of their own.
     (
         re.compile(r'(<i class="theme-switch [^"]*" data-mode="\w+") +title="[^"]*"'),
         r'\1 aria-hidden="true"',
     ),
     (re.compile(r'role="doc-biblioentry"'), 'role="listitem"'),
-    # Many machines have no font for the coloured tick of the table of execution times.
+    # Many machines have no font for the colored tick of the table of execution times.
     (re.compile("\N{WHITE HEAVY CHECK MARK}"), "done"),
 )
 

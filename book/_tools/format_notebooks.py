@@ -1,6 +1,6 @@
 """Bring the notebooks into the form in which they are kept in git.
 
-    make format             strip and normalise all notebooks
+    make format             strip and normalize all notebooks
     make run-notebooks      run them in place first, to refresh their text outputs
     python book/_tools/format_notebooks.py --check      only tell which ones are not in this form
 
@@ -96,7 +96,7 @@ def cell_id(cell, taken):
     return name
 
 
-def normalise(notebook):
+def normalize(notebook):
     """Return a notebook in the form that is kept in git. Doing it twice changes nothing."""
     settings = {k: notebook.metadata[k] for k in NOTEBOOK_SETTINGS if k in notebook.metadata}
     cells, taken = [], set()
@@ -154,7 +154,7 @@ def main(arguments=None):
         if options.execute:
             print(f"running {path}", flush=True)
             execute(notebook, path.parent)
-        text = as_text(normalise(notebook))
+        text = as_text(normalize(notebook))
         if text != path.read_text(encoding="utf-8"):
             changed.append(path)
             if not options.check:

@@ -233,11 +233,12 @@ def return_feedback(options):
     if not list(marks.autograded(name)):
         raise settings.CannotGrade(f"nothing is graded yet: make grade SET={name}")
     missing = marks.take_over(name, options.partial)
-    count = feedback.write(name)
+    folder = settings.grading_folder() / "feedback"
+    count = len(feedback.write(name, lambda student: folder / student / name / f"{name}.html"))
     report.write(name)
     table = settings.grading_folder() / "grades.csv"
     marks.write_grades(table)
-    print(f"{count} pages in {settings.grading_folder() / 'feedback'}; grades in {table}")
+    print(f"{count} pages in {folder}; grades in {table}")
     for place in missing:
         print(f"  not marked yet: {place}")
 

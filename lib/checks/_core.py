@@ -1,11 +1,15 @@
 """What the checks of all exercises share: messages, comparison, and data drawn for one student."""
 
+import functools
 import hashlib
+import linecache
 import re
+import types
 
 import numpy as np
 
 SHOWN = 60  # characters of a value in a message
+MOST_CALLS = 10_000  # of the functions that a student's function gets, in one call of it
 STUDENT_ID = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
 
 
@@ -137,8 +141,7 @@ def shown(value):
         text = np.array2string(value, precision=6) if isinstance(value, np.ndarray) else repr(value)
     except Exception as error:
         return f"{kind_of(value)} that cannot be shown ({type(error).__name__})"
-    text = " ".join(text.split())
-    return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
+    return shortened(" ".join(text.split()))
 
 
 def shown_inputs(arguments):
@@ -318,7 +321,8 @@ def call(answer, *arguments, name="your function"):
     answer : callable
         The student's function.
     *arguments
-        What it is called with. Arrays are passed as copies.
+        What it is called with. Arrays are passed as copies, and functions so that they refuse
+        after 10 000 calls: a loop that never ends must end somewhere.
     name : str
         What a message calls it.
 
@@ -330,8 +334,8 @@ def call(answer, *arguments, name="your function"):
     Raises
     ------
     CheckFailed
-        If it is not a function, not written yet, raises an error, or changes an array that it was
-        given.
+        If it is not a function, not written yet, raises an error, returns None, changes an array
+        that it was given, or never stops calling a function that it was given.
 
     Notes
     -----
@@ -344,7 +348,8 @@ def call(answer, *arguments, name="your function"):
     3
     """
     function(answer, name)
-    given = [a.copy() if isinstance(a, np.ndarray) else a for a in arguments]
+    count = [0]
+    given = [a.copy() if isinstance(a, np.ndarray) else _limited(a, count) for a in arguments]
     inputs = shown_inputs(arguments)
     try:
         result = answer(*given)
@@ -353,14 +358,63 @@ def call(answer, *arguments, name="your function"):
     except NotImplementedError:
         raise CheckFailed(f"{name} is not written yet") from None
     except BaseException as error:
-        text = f"{name}({inputs}) raised {type(error).__name__}: {error}"
-        raise CheckFailed(text[:500]) from None
+        if count[0] > MOST_CALLS:
+            raise CheckFailed(
+                f"{name}({inputs}) still calls the functions that it was given after {MOST_CALLS} "
+                "calls: one of its loops does not end"
+            ) from None
+        text = f"{name}({inputs}) raised {type(error).__name__}: {error}"[:400]
+        raise CheckFailed(text + place_of(error, answer)) from None
+    if result is None:
+        raise CheckFailed(f"{name}({inputs}) returned None: is its 'return' missing?")
     for before, after in zip(arguments, given, strict=True):
         if isinstance(before, np.ndarray) and not np.array_equal(before, after, equal_nan=True):
             raise CheckFailed(
                 f"{name} changes an array that it was given: write y = x - step, not x -= step"
             )
     return result
+
+
+def _limited(given, count):
+    """Return a function that refuses when calls of all that share a count are too many."""
+    if not isinstance(given, types.FunctionType):
+        return given
+
+    @functools.wraps(given)
+    def counted(*arguments, **options):
+        count[0] += 1
+        if count[0] > MOST_CALLS:
+            raise RuntimeError("too many calls")
+        return given(*arguments, **options)
+
+    return counted
+
+
+def place_of(error, answer):
+    """Return where in a student's function an error arose, as text; nothing if it is compiled."""
+    code, place = getattr(answer, "__code__", None), None
+    trace = error.__traceback__
+    while trace is not None:
+        if code is not None and trace.tb_frame.f_code.co_filename == code.co_filename:
+            place = trace.tb_lineno
+        trace = trace.tb_next
+    line = linecache.getline(code.co_filename, place).strip() if place else ""
+    return f" (in line {place}: {shortened(line)})" if line else ""
+
+
+def shortened(text):
+    """Return a text cut to a line."""
+    return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
+
+
+def wrong_entries(found, right, rtol, atol):
+    """Return which entry of an array is the first that is wrong, as text; nothing for a number."""
+    if found.size < 2:
+        return ""
+    wrong = np.argwhere(~np.isclose(found, right, rtol=rtol, atol=atol))
+    index = ", ".join(str(i) for i in wrong[0])
+    value = found[tuple(wrong[0])]
+    return f" ({len(wrong)} of {found.size} entries, the first at [{index}], where it is {value:g})"
 
 
 def close(answer, expected, *, rtol=1e-6, atol=0.0, name="the answer", mistakes=None):
@@ -403,7 +457,8 @@ def close(answer, expected, *, rtol=1e-6, atol=0.0, name="the answer", mistakes=
         wrong = np.asarray(wrong, float)
         if wrong.shape == expected.shape and np.allclose(found, wrong, rtol=rtol, atol=atol):
             raise CheckFailed(f"{name} is {shown(found)}: {message}")
-    raise CheckFailed(f"{name} is {shown(found)}, which is not right")
+    where = wrong_entries(found, expected, rtol, atol)
+    raise CheckFailed(f"{name} is {shown(found)}, which is not right{where}")
 
 
 def agrees(
@@ -460,7 +515,8 @@ def agrees(
         for message, wrong in (mistakes or {}).items():
             if all(_same(r, wrong(*c), rtol, atol) for c, r in zip(cases, results, strict=True)):
                 raise CheckFailed(f"{label} is {shown(found)}: {message}")
-        raise CheckFailed(f"{label} is {shown(found)}, which is not right")
+        where = wrong_entries(found, right, rtol, atol)
+        raise CheckFailed(f"{label} is {shown(found)}, which is not right{where}")
 
 
 def _same(result, wrong, rtol, atol):
@@ -514,6 +570,4 @@ def refuses(answer, *arguments, error=ValueError, name="your function"):
         raise CheckFailed(
             f"{name}({inputs}) must raise {error.__name__}; it raised {type(other).__name__}"
         ) from None
-    raise CheckFailed(
-        f"{name}({inputs}) must raise {error.__name__}; it returned {shown(result)}"
-    )
+    raise CheckFailed(f"{name}({inputs}) must raise {error.__name__}; it returned {shown(result)}")

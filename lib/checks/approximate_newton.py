@@ -674,7 +674,7 @@ def safeguarded(answer, *, seed=0):
         path = _core.array(found, (None, len(start)), f"the path on {name}")
         if not len(path) or not np.allclose(path[0], start):
             raise _core.CheckFailed(f"the path on {name} must begin with the start")
-        _travelled(name, loss, path)
+        _traveled(name, loss, path)
         right = _safeguarded(loss.value, loss.gradient, loss.hessian, start, 1e-6)
         if len(path) != len(right) or not np.allclose(path, right, rtol=1e-5, atol=1e-6):
             same = min(len(path), len(right))
@@ -691,7 +691,7 @@ def safeguarded(answer, *, seed=0):
             )
 
 
-def _travelled(name, loss, path):
+def _traveled(name, loss, path):
     """Require that values fall along a path, and that it ends at a minimizer."""
     if np.abs(path).max() > 1e6:
         raise _core.CheckFailed(f"on {name} the path runs away, to {_core.shown(path[-1])}")

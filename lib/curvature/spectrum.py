@@ -95,7 +95,7 @@ def lanczos(problem, x, n_steps, seed=0, start=None):
     seed : int
         Seed of the normally distributed start vector.
     start : array_like, shape (d,), optional
-        The start vector instead of a random one, not zero; it is normalised.
+        The start vector instead of a random one, not zero; it is normalized.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Many runs at once: random starts, basins, escape times, long-run behaviour, rare events."""
+"""Many runs at once: random starts, basins, escape times, long-run behavior, rare events."""
 
 from lib.ensembles.attractors import lyapunov_exponent, orbit_tail
 from lib.ensembles.dead_neurons import (

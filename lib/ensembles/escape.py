@@ -1,4 +1,4 @@
-"""How many steps it takes to leave the neighbourhood of a saddle."""
+"""How many steps it takes to leave the neighborhood of a saddle."""
 
 import math
 from functools import partial

@@ -181,7 +181,7 @@ def grid_starts(x_range, y_range, shape):
     Returns
     -------
     ndarray, shape (rows * columns, 2)
-        Cell centres, row by row from the bottom; reshape labels to `shape` and draw them with
+        Cell centers, row by row from the bottom; reshape labels to `shape` and draw them with
         ``origin="lower"``.
 
     Raises
@@ -232,7 +232,7 @@ def run_many(
     Parameters
     ----------
     problem : Problem
-        What to minimise.
+        What to minimize.
     starts : array_like, shape (n, d)
         One start per row.
     learning_rate : float, optional
@@ -295,7 +295,7 @@ def run_many(
 
     ReLU networks are trained side by side: one register holds the same number of 8 networks, or 4,
     as many as the processor can work on at once. Each draws the mini-batches that it draws with
-    `check_every` 1, and its result does not depend on its neighbours. Networks that leave the
+    `check_every` 1, and its result does not depend on its neighbors. Networks that leave the
     region are trained again in the usual arithmetic, from the start. Sums are rounded in another
     order; where training is chaotic the difference grows from step to step, and two such runs
     drift apart. Networks of more than 20000 parameters are always trained one by one.

@@ -57,7 +57,7 @@ def minimize(problem, x0, method="gradient_descent", **options):
     Parameters
     ----------
     problem : Problem
-        What to minimise.
+        What to minimize.
     x0 : array_like, shape (d,)
         The start.
     method : str

@@ -60,7 +60,7 @@ def approximate_newton(
     Parameters
     ----------
     problem : Problem
-        What to minimise; made by a constructor that keeps, in ``problem.data``, the structure
+        What to minimize; made by a constructor that keeps, in ``problem.data``, the structure
         that the variant uses: ``rows`` and ``parts(x)`` ("sampled"), ``rows`` and ``metric()``
         ("fixed"), ``root(x)`` ("sketched"). Any problem will do for "exact". Where the gradient
         costs less together with the parts, ``gradient_and_parts(x)`` gives both.

@@ -30,7 +30,7 @@ def backtracking_gradient_descent(
     Parameters
     ----------
     problem : Problem
-        What to minimise.
+        What to minimize.
     first_step : float
         The first trial a, positive: of each search if `growth` is None (a cold start), else of
         the first search only.

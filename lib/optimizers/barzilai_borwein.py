@@ -26,7 +26,7 @@ def barzilai_borwein(problem, variant=1, first_step=1e-3, negative_curvature="ra
     Parameters
     ----------
     problem : Problem
-        What to minimise.
+        What to minimize.
     variant : int
         1 for the long step BB1, 2 for the short step BB2.
     first_step : float

@@ -18,7 +18,7 @@ def clipped_gradient_descent(problem, learning_rate=0.1, max_step=0.5):
     Parameters
     ----------
     problem : Problem
-        What to minimise.
+        What to minimize.
     learning_rate : float
         The step size :math:`\alpha` where the gradient is small, positive.
     max_step : float

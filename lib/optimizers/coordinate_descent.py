@@ -18,7 +18,7 @@ def coordinate_descent(problem, learning_rate=0.1, order="cyclic", seed=0):
     Parameters
     ----------
     problem : Problem
-        What to minimise.
+        What to minimize.
     learning_rate : float
         The step size :math:`\alpha`, positive.
     order : str

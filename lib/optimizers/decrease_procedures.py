@@ -305,7 +305,7 @@ def decrease_method(problem, x0, procedure, target, infimum=None, max_rounds=Non
     Parameters
     ----------
     problem : Problem
-        What to minimise.
+        What to minimize.
     x0 : array_like, shape (d,)
         The start.
     procedure : Procedure

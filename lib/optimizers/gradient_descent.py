@@ -15,7 +15,7 @@ def gradient_descent(problem, learning_rate=0.1):
     Parameters
     ----------
     problem : Problem
-        What to minimise.
+        What to minimize.
     learning_rate : float
         The step size :math:`\alpha`, positive.
 

@@ -105,7 +105,7 @@ def hessian_scaled(
     Parameters
     ----------
     problem : Problem
-        What to minimise.
+        What to minimize.
     scaling : str
         The scaling where the curvature is strongly positive: "cg", "mr", "gm", "alternating" (MR
         in steps 0, 2, 4, ..., CG in the others) or "random" (one of the three, drawn uniformly).
@@ -234,7 +234,7 @@ def stochastic_hessian_scaled(
     Parameters
     ----------
     problem : Problem
-        What to minimise: a mean over samples.
+        What to minimize: a mean over samples.
     scaling : str
         "cg", "mr", "gm", "alternating" or "random", as for `hessian_scaled`.
     batch_size : int
@@ -330,7 +330,7 @@ def scalings(g, Hg):
 
     Notes
     -----
-    Smee, Roosta and Wright (2025), Algorithm 1: the steps that minimise the quadratic model
+    Smee, Roosta and Wright (2025), Algorithm 1: the steps that minimize the quadratic model
     (CG) and the norm of its gradient (MR) along the gradient, and their geometric mean (GM). Used
     in "One Hessian-vector product sets the step", and in "Why the unit step works".
     """

@@ -100,7 +100,7 @@ def heavy_ball(problem, learning_rate=0.1, momentum=0.9):
     Parameters
     ----------
     problem : Problem
-        What to minimise.
+        What to minimize.
     learning_rate : float
         The step size :math:`\alpha`, positive.
     momentum : float
@@ -133,7 +133,7 @@ def nesterov(problem, learning_rate=0.1, momentum=None):
     Parameters
     ----------
     problem : Problem
-        What to minimise.
+        What to minimize.
     learning_rate : float
         The step size :math:`\alpha`, positive; 1/L for a convex function.
     momentum : float, optional

@@ -41,7 +41,7 @@ def newton(
     Parameters
     ----------
     problem : Problem
-        What to minimise.
+        What to minimize.
     learning_rate : float
         Length :math:`\alpha` of the step in Newton steps, positive; with `damping`, the first one
         tried.

@@ -39,7 +39,7 @@ def perturbed_gradient_descent(
     Parameters
     ----------
     problem : Problem
-        What to minimise.
+        What to minimize.
     learning_rate : float
         The step size, positive.
     radius : float

@@ -132,7 +132,7 @@ def proximal_point(problem, learning_rate=0.1, inner_tol=1e-14, max_inner=10_000
     Parameters
     ----------
     problem : Problem
-        What to minimise.
+        What to minimize.
     learning_rate : float
         The parameter :math:`\alpha`, positive; below 1/L along the run.
     inner_tol : float

@@ -32,14 +32,14 @@ def restarted_sgd(
 ):
     r"""Run SGD until it stays in a ball, and return the average of that last stretch.
 
-    The ball of radius B is centred at an anchor, at first the start. When an iterate leaves it,
+    The ball of radius B is centered at an anchor, at first the start. When an iterate leaves it,
     the iterate becomes the new anchor. When K steps are made without leaving, the run is over; the
     average of the K iterates from which these steps were made is returned.
 
     Parameters
     ----------
     problem : Problem
-        What to minimise; a mean over samples, or any function if `batch_size` is None.
+        What to minimize; a mean over samples, or any function if `batch_size` is None.
     learning_rate : float
         The step size, positive.
     ball_radius : float

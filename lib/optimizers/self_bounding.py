@@ -70,7 +70,7 @@ def adaptive_gradient_descent(problem, safety=1.0, fixed=False):
     Parameters
     ----------
     problem : Problem
-        What to minimise; it has to carry :math:`\rho_1` (see `Problem.rho1`).
+        What to minimize; it has to carry :math:`\rho_1` (see `Problem.rho1`).
     safety : float
         The factor c, positive. Up to 1 each step lowers the value by at least
         :math:`\frac{\alpha_k}2\|\nabla f(x_k)\|^2`; below 2 it still lowers it.

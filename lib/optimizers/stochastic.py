@@ -31,7 +31,7 @@ CONVENTIONS = ("pytorch", "paper")
 
 FIRST = """\
 problem : Problem
-    What to minimise.
+    What to minimize.
 learning_rate : float
     The step size, positive."""
 

@@ -1,4 +1,4 @@
-"""Functions to minimise, each with its gradient, Hessian-vector product and critical points."""
+"""Functions to minimize, each with its gradient, Hessian-vector product and critical points."""
 
 from functools import partial
 

@@ -38,7 +38,7 @@ class CriticalPoint:
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """A function to minimise, with everything the optimizers need to know about it.
+    """A function to minimize, with everything the optimizers need to know about it.
 
     Make one with a constructor of `lib.problems`, or from your own functions with
     `lib.problems.custom`.

@@ -50,7 +50,7 @@ def custom(
     parameters : array_like, shape (m,), optional
         Numbers handed to the functions as `p`. Changing them compiles nothing anew.
     critical_points : sequence of CriticalPoint, optional
-        Known critical points; basins are labelled by their index.
+        Known critical points; basins are labeled by their index.
     name, formula : str, optional
         For messages and for pages (LaTeX).
     rho1, rho2 : jitted function, optional

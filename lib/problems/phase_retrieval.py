@@ -227,7 +227,7 @@ def phase_retrieval(dimension=None, signal=None, seed=0):
 
     Notes
     -----
-    One of the examples of Cao, Chen, Sridharan and Tang (2025); the normalisation is ours. We
+    One of the examples of Cao, Chen, Sridharan and Tang (2025); the normalization is ours. We
     derive :math:`\rho_1(t)=8\|w^*\|^2+6\sqrt{3t}` and
     :math:`\rho_2(t)=18\bigl(\|w^*\|^2+\sqrt{4t/3}\bigr)^{1/2}` from
     :math:`f\ge\frac34(\|w\|^2-\|w^*\|^2)^2`. The second is an equality along the signal, beyond

@@ -220,7 +220,7 @@ def optimal_data_risk(inputs, targets, k):
 
     Notes
     -----
-    We derive it: as its kink runs between two neighbouring inputs u and u', what a neuron
+    We derive it: as its kink runs between two neighboring inputs u and u', what a neuron
     :math:`v(x-t)^+` is on the data runs through the sums :math:`a(x-u)^++b(x-u')^+` with a and b
     of the sign of v. So k neurons in given gaps, with given orientations and signs, are a least
     squares problem with signs, and R(k) is the least of finitely many minima. Used in "The width

@@ -120,7 +120,7 @@ def sigmoid_least_squares(A, targets, regularization=1e-3):
 
     Notes
     -----
-    Our normalisation, with the factor 1/2 that makes the Hessian :math:`J^\top J` plus the
+    Our normalization, with the factor 1/2 that makes the Hessian :math:`J^\top J` plus the
     residuals' own curvature; we derive the constants. On the plateaus, where all sigmoids are
     saturated, the gradient all but vanishes. Used in "Why the unit step works" and "What it buys,
     honestly".

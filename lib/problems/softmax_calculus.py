@@ -42,7 +42,7 @@ class SignedDecomposition(NamedTuple):
     Attributes
     ----------
     Q : float
-        Largest entry of the centred vector in absolute value.
+        Largest entry of the centered vector in absolute value.
     alpha, beta : ndarray, shape (n,)
         Probabilities.
     """
@@ -134,10 +134,10 @@ def cumulant(f, *vectors):
     given = [check.point(vector, f.size, f"vector {i}") for i, vector in enumerate(vectors, 1)]
     if len(given) == 1:
         return float(f @ given[0])
-    centred = [vector - f @ vector for vector in given]
-    total = f @ np.prod(centred, axis=0)
+    centered = [vector - f @ vector for vector in given]
+    total = f @ np.prod(centered, axis=0)
     if len(given) == 4:
-        covariances = [[f @ (v * w) for w in centred] for v in centred]
+        covariances = [[f @ (v * w) for w in centered] for v in centered]
         for i, (j, k) in ((1, (2, 3)), (2, (1, 3)), (3, (1, 2))):
             total -= covariances[0][i] * covariances[j][k]
     return float(total)
@@ -176,8 +176,8 @@ def third_cumulant_matrix(f, q):
     We derive: a constant q gives T = 0; the converse fails only for two outcomes of probability
     1/2 each. Used in "A two-layer regression, differentiated by hand".
     """
-    f, centred = _centred(f, q)
-    tilt = f * centred
+    f, centered = _centered(f, q)
+    tilt = f * centered
     cross = np.outer(tilt, f)
     return np.diag(tilt) - cross - cross.T
 
@@ -219,12 +219,12 @@ def signed_decomposition(f, q):
     We derive it; the constant 1/4 is sharp. Used in "A two-layer regression, differentiated by
     hand".
     """
-    f, centred = _centred(f, q)
-    size = float(np.abs(centred).max())
+    f, centered = _centered(f, q)
+    size = float(np.abs(centered).max())
     number = np.finfo(float)
     if size <= max(f.size * number.eps * np.abs(q).max(), number.tiny):
         return SignedDecomposition(0.0, f, f.copy())
-    relative = centred / size
+    relative = centered / size
     return SignedDecomposition(size, f * (1.0 - relative), f * (1.0 + relative))
 
 
@@ -266,7 +266,7 @@ def data_hessian(problem, x):
     data = _data(problem)
     at = data.layers(x)
     moved = (data.A2 - at.z[:, None]) * at.f
-    return (moved.T * at.bend) @ moved + third_cumulant_matrix(at.f, at.centred)
+    return (moved.T * at.bend) @ moved + third_cumulant_matrix(at.f, at.centered)
 
 
 def critical_weight(problem, x):
@@ -352,7 +352,7 @@ def sufficient_weight(problem, x, l=0.0):  # noqa: E741
     data = _data(problem)
     at = data.layers(x)
     concave = max(0.0, -at.bend.min())
-    return _enough(data, np.abs(at.centred).max(), concave, l)
+    return _enough(data, np.abs(at.centered).max(), concave, l)
 
 
 def uniform_weight_bound(problem, l=0.0):  # noqa: E741
@@ -695,13 +695,13 @@ def _probabilities(f):
     return f
 
 
-def _centred(f, q):
+def _centered(f, q):
     """Return `f` and `q` less its mean under `f`."""
     f = _probabilities(f)
-    centred = check.point(q, f.size, "q")
+    centered = check.point(q, f.size, "q")
     for _ in range(2):  # the second time for what rounding left where q is nearly constant
-        centred = centred - f @ centred
-    return f, centred
+        centered = centered - f @ centered
+    return f, centered
 
 
 def _norm(matrix):

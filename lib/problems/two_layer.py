@@ -359,7 +359,7 @@ class Layers(NamedTuple):
     slope, bend : ndarray, shape (r,)
         :math:`\phi'(z)`, and :math:`\phi'(z)^2+c\circ\phi''(z)`, the second derivative of
         :math:`\frac12(\phi(z)-b)^2`.
-    centred : ndarray, shape (n,)
+    centered : ndarray, shape (n,)
         :math:`\bar q`, which is :math:`q=A_2^\top(\phi'(z)\circ c)` less its mean
         :math:`\langle f,q\rangle`. The gradient is :math:`A_1^\top(f\circ\bar q+w^2\circ u)`.
     """
@@ -370,7 +370,7 @@ class Layers(NamedTuple):
     residual: np.ndarray
     slope: np.ndarray
     bend: np.ndarray
-    centred: np.ndarray
+    centered: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -516,7 +516,7 @@ class TwoLayerData:
             semidefinite (the Hessian may be all the same: it sees the range of :math:`A_1` only).
         """
         at = self.layers(x)
-        weights = at.f * at.centred + self.metric()
+        weights = at.f * at.centered + self.metric()
         if not weights.min() > 0.0:
             raise ValueError(
                 "the Hessian at x has no root of this form: the numbers w^2 + f * qbar of its "
@@ -619,7 +619,7 @@ class TwoLayerData:
         low = np.vstack([low - np.outer(at.z, mean), mean])  # U^T A1
         remainder = low.T @ _core(at) @ low
         gradient = low[:-1].T @ (at.slope * at.residual) + pulled
-        return at.f * at.centred, (remainder + remainder.T) / 2, gradient
+        return at.f * at.centered, (remainder + remainder.T) / 2, gradient
 
     def _moments(self, x):
         """Return the layers at x, and A2 diag(f) A1 with the rows f A1 and (w^2 u) A1 below it.
@@ -708,7 +708,7 @@ def two_layer_regression(A1, A2, b, weights, unit="softplus", beta=5.0):
 
     Notes
     -----
-    Li, Song, Wang and Yin (2023) minimise a regularized loss whose first layer is softmax. That
+    Li, Song, Wang and Yin (2023) minimize a regularized loss whose first layer is softmax. That
     the second layer is a unit of a fixed matrix and the regularizer sits on the logits is our
     reading of that family of papers; the derivatives we derive.
 

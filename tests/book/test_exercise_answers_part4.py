@@ -98,8 +98,8 @@ def test_ex_an_signed():
         other = calculus.softmax_jacobian(plus) - calculus.softmax_jacobian(minus)
         assert np.abs(T - Q / 2 * other).max() < 1e-14
         assert abs(v @ T @ v) <= Q * (v @ calculus.softmax_jacobian(f) @ v) + 1e-14
-        centred = q - f @ q
-        off = -np.outer(f, f) * (centred[:, None] + centred)
+        centered = q - f @ q
+        off = -np.outer(f, f) * (centered[:, None] + centered)
         np.fill_diagonal(off, np.diag(T))
         np.testing.assert_allclose(off, T, atol=1e-14)
     assert np.abs(calculus.third_cumulant_matrix([0.5, 0.5], [0.0, 1.0])).max() == 0.0

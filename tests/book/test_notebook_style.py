@@ -60,7 +60,7 @@ def test_style(path):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: "/".join(path.parts[-2:]))
 def test_form(path):
     text = path.read_text(encoding="utf-8")
-    formatted = format_notebooks.as_text(format_notebooks.normalise(format_notebooks.read(path)))
+    formatted = format_notebooks.as_text(format_notebooks.normalize(format_notebooks.read(path)))
     assert text == formatted, "run `make format`"
     assert "image/png" not in text and "data:image" not in text
 
@@ -132,7 +132,7 @@ def untidy_notebook():
 
 
 def test_formatter_keeps_text_and_drops_the_rest():
-    notebook = format_notebooks.normalise(untidy_notebook())
+    notebook = format_notebooks.normalize(untidy_notebook())
     assert set(notebook.metadata) == {"mystnb", "kernelspec", "language_info"}
     assert notebook.metadata["kernelspec"]["name"] == "python3"
     title, first, checked = notebook.cells
@@ -146,7 +146,7 @@ def test_formatter_keeps_text_and_drops_the_rest():
 
 def test_formatter_is_stable(tmp_path, capsys):
     path = tmp_path / "n.ipynb"
-    nbformat.write(format_notebooks.normalise(untidy_notebook()), path)
+    nbformat.write(format_notebooks.normalize(untidy_notebook()), path)
     format_notebooks.main([str(path)])
     text = path.read_text()
     assert format_notebooks.main(["--check", str(path)]) == 0

@@ -148,7 +148,7 @@ class Visit:
         return {**shown, "frame": figure.get_attribute("data-frame")}, wanted
 
 
-# In code that is shown, one token of each look (its own colours, and the grounds of all that it
+# In code that is shown, one token of each look (its own colors, and the grounds of all that it
 # stands on, in both themes) tells whether it can be read. The others become plain text, which
 # halves what axe has to look at; so do those that are folded away, which axe does not look at.
 THIN_CODE = """{

@@ -505,7 +505,7 @@ def test_unit_step_ends_at_a_saddle():
     saddle = np.array([[1.0, 0.4], [0.5, 0.0], [0.0, 0.0]])
     well = problems.double_well()
     with fails("ends at a saddle"):
-        part._travelled("the double well", well, saddle)
+        part._traveled("the double well", well, saddle)
 
 
 # 6: a certificate from end to end

@@ -124,11 +124,33 @@ def unwritten(x):
         (stops, "raised SystemExit: 3"),
         (unwritten, "not written yet"),
         (lambda: 0, "raised TypeError"),
+        (lambda x: None, "returned None: is its 'return' missing"),
+        (lambda x: x[5], r"raised IndexError.*\(in line \d+: \(lambda x: x\[5\]"),
     ],
 )
 def test_call_explains_what_went_wrong(function, message):
     with pytest.raises(CheckFailed, match=message):
         checks.call(function, np.ones(2))
+
+
+def test_a_loop_without_an_end_is_ended():
+    def for_ever(f):
+        while f(1.0) > 0:
+            pass
+
+    with pytest.raises(CheckFailed, match="one of its loops does not end"):
+        checks.call(for_ever, lambda x: x)
+
+
+def test_the_first_wrong_entry_is_named():
+    right = np.arange(12.0).reshape(3, 4)
+    wrong = right.copy()
+    wrong[1, 2:] = 9
+    message = r"\(2 of 12 entries, the first at \[1, 2\], where it is 9\)"
+    with pytest.raises(CheckFailed, match=message):
+        checks.close(wrong, right)
+    with pytest.raises(CheckFailed, match=message):
+        checks.agrees(lambda x: wrong, lambda x: right, [(1.0,)])
 
 
 def test_arguments_stay_whole():

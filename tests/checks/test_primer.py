@@ -221,7 +221,7 @@ def test_steps(answer):
         (lambda y, a, r: math.ceil(math.log(r / abs(y)) / a), "not right"),
         (lambda y, a, r: (r - abs(y)) / (a * abs(y)), "not right"),
         (lambda y, a, r: abs(y) * (1 + a) ** formula(y, a, r), "not right"),
-        (lambda *a: None, "is missing"),
+        (lambda *a: None, "is its .return. missing"),
     ],
 )
 def test_steps_mistakes(answer, message):

@@ -1,4 +1,4 @@
-"""Long-run behaviour at large learning rates: cycles, chaos, exponents."""
+"""Long-run behavior at large learning rates: cycles, chaos, exponents."""
 
 import math
 

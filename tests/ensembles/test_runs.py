@@ -221,7 +221,7 @@ def test_uniform_starts_fill_the_box():
     assert uniform_starts(3, 0, 1).shape == (3, 2)
 
 
-def test_grid_starts_are_cell_centres():
+def test_grid_starts_are_cell_centers():
     grid = grid_starts((0, 4), (-1, 1), (2, 4))
     assert grid.shape == (8, 2)
     np.testing.assert_allclose(grid[:4, 0], [0.5, 1.5, 2.5, 3.5])

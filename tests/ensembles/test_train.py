@@ -1,4 +1,4 @@
-"""Networks trained side by side: as alone, up to rounding, and whoever the neighbours are."""
+"""Networks trained side by side: as alone, up to rounding, and whoever the neighbors are."""
 
 import os
 import subprocess
@@ -85,7 +85,7 @@ def test_every_shape_and_sampling(widths, slope, sampling):
     assert_same_up_to_rounding(*both(problem, thetas, method="sgd", **(sampling | size)))
 
 
-def test_neighbours_chunks_and_executors_change_nothing(monkeypatch):
+def test_neighbors_chunks_and_executors_change_nothing(monkeypatch):
     widths = (1, 3, 5, 1)
     problem, thetas = network(widths), initial(widths, 3 * LANES + 5)
     options = {"max_iter": 40, "tol": 0.0, "method": "adam", "batch_size": 4, "check_every": 9}

@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 from grading import collect, settings
-from students import SET, blank, solved, text
+from students import SET, added, blank, solved, text
 
 pytest.importorskip("nbgrader")
 
@@ -293,9 +293,11 @@ def test_what_was_put_right_is_reported_no_more(course, tmp_path):
     (course / "students.csv").write_text("id,name\nada,Ada\n")
     put(tmp_path / "in", "rita.ipynb")
     assert any("whose is it" in line for line in collect.collect(SET, str(tmp_path / "in")))
+    put(tmp_path / "other", "ada.ipynb", text(added(blank(), "1 + 1")))
+    assert any("whose is it" in line for line in collect.collect(SET, str(tmp_path / "other")))
     (course / "students.csv").write_text("id,name\nada,Ada\nrita,Rita\n")
     assert not any("whose is it" in line for line in collect.collect(SET, str(tmp_path / "in")))
-    assert submitted(course) == ["rita"]
+    assert submitted(course) == ["ada", "rita"]
 
 
 @pytest.mark.parametrize("letters", ["utf-8", "utf-8-sig", "cp1252"])

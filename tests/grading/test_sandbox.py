@@ -1,5 +1,6 @@
 """The box stays closed from inside, as root as for anybody, and its limits are kept."""
 
+import sys
 import time
 
 import nbformat
@@ -8,7 +9,7 @@ from students import ROOT, blank, cell_of, solved, source
 
 pytest.importorskip("nbgrader")
 
-from grading import kernel, release, restore, sandbox, session  # noqa: E402
+from grading import kernel, release, restore, sandbox, session, settings  # noqa: E402
 
 BOXED = not sandbox.warning()
 pytestmark = pytest.mark.skipif(not BOXED, reason="bubblewrap does not work on this machine")
@@ -98,6 +99,7 @@ def test_forged_questions_do_not_hang_the_grader():
     one = kernel.StudentKernel(None, True)
     one.start()
     code = """
+import sys
 import time
 k = get_ipython().kernel
 parent, ident = k.get_parent("shell"), k._parent_ident["shell"]
@@ -207,3 +209,15 @@ def test_a_reply_is_read_without_evaluating_it():
     with pytest.raises(kernel.course_codec.Unreadable):
         one.ask("x", 20, lambda text: "")
     one.stop()
+
+
+def test_a_python_around_the_course_is_refused(monkeypatch):
+    monkeypatch.setattr(sys, "prefix", str(ROOT))
+    with pytest.raises(settings.CannotGrade, match="the folder of this Python"):
+        sandbox.warning()
+
+
+def test_an_older_bubblewrap_is_not_asked_for_what_it_lacks(monkeypatch):
+    monkeypatch.setattr(sandbox, "_knows", lambda program, option: False)
+    assert "--disable-userns" not in sandbox.command(ROOT, ["true"])
+    assert sandbox.warning() == ""

@@ -83,7 +83,7 @@ def test_plain_python_step_runs_in_the_same_loop():
         Parameters
         ----------
         problem : Problem
-            What to minimise.
+            What to minimize.
         learning_rate : float
             The step size.
         """

@@ -295,7 +295,7 @@ def test_order_and_meaning_of_the_scalings():
         assert gm == pytest.approx(cosine * cg, rel=1e-12)
         assert mr == pytest.approx(cosine**2 * cg, rel=1e-12)
         assert mr >= 1 / np.linalg.eigvalsh(H)[-1]
-        for factor in (1 - 1e-3, 1 + 1e-3):  # CG minimises the model, MR its gradient's norm
+        for factor in (1 - 1e-3, 1 + 1e-3):  # CG minimizes the model, MR its gradient's norm
 
             def model(s, H=H, g=g):
                 return -s * g @ g + s * s * g @ H @ g / 2

@@ -1,4 +1,4 @@
-"""The risk ladder: exact integrals, networks of least risk, and minimisation over everything."""
+"""The risk ladder: exact integrals, networks of least risk, and minimization over everything."""
 
 import itertools
 
@@ -48,7 +48,7 @@ def best_risk(kinks, on_the_left):
 
 
 def minimal_risk(on_the_left, rng, starts):
-    """Minimise over the kinks, for neurons of these orientations."""
+    """Minimize over the kinks, for neurons of these orientations."""
     k = len(on_the_left)
     kinks = np.linspace(-1, 1, k + 2)[1:-1]
     results = []

@@ -214,7 +214,7 @@ def test_sufficient_weight_is_sufficient(unit, l):  # noqa: E741
         square = sufficient_weight(problem, x, l)
         concave = np.linalg.norm(data.A2, 2) ** 2 * max(0, -at.bend.min())
         least_squared = least(data.rows.T @ data.rows)
-        wanted = (np.abs(at.centred).max() + concave) / 4 + l / least_squared
+        wanted = (np.abs(at.centered).max() + concave) / 4 + l / least_squared
         assert square == pytest.approx(wanted, rel=1e-10)
         hessian = data.rows.T @ data_hessian(problem, x) @ data.rows
         hessian += square * data.rows.T @ data.rows

@@ -319,7 +319,7 @@ def test_parts(case):
         close(A1.T @ np.diag(weights) @ A1 + remainder, problem.hessian(x))
         np.testing.assert_array_equal(remainder, remainder.T)
         at = problem.data.layers(x)
-        close(weights - w**2, at.f * at.centred)
+        close(weights - w**2, at.f * at.centered)
     np.testing.assert_array_equal(problem.data.metric(), w**2)
 
 

@@ -281,7 +281,8 @@ def collect(set_name, place):
     found = list(read_folder(origin, known) if origin.is_dir() else read_zip(origin))
     files, wrapped = unwrapped(found, set_name, known)
     log = load_log(set_name)
-    log["notes"] = {"grading": log["notes"].get("grading", [])}  # the others are found anew
+    before = log["notes"]
+    log["notes"] = {"grading": before.get("grading", [])}  # what is still so is found anew
     if wrapped:
         note(log, "names", f"the folder {wrapped!r} is around all files; it names nobody")
     count, new = 0, 0
@@ -293,6 +294,10 @@ def collect(set_name, place):
             continue
         count += 1
         new += take(file, set_name, known, log)
+    owned = [entry["digest"][:8] for entry in log["files"]]
+    for text in before.get("unknown", ()):
+        if not any(f"-{digest}.ipynb" in text for digest in owned):
+            note(log, "unknown", text)
     chosen = choose(set_name, log)
     save_log(set_name, log)
     lines = [f"{count} notebooks found, {new} new; {len(chosen)} students have handed in"]

@@ -25,16 +25,27 @@ def grades(book, set_name, student):
     }
 
 
-def write(set_name):
-    """Write all students' pages and return how many."""
-    count = 0
+def write(set_name, place):
+    """Write a page for each student.
+
+    Parameters
+    ----------
+    set_name : str
+    place : callable
+        Returns the path of the page for a student's id.
+
+    Returns
+    -------
+    list of str
+        The ids of the students.
+    """
+    students = []
     with Gradebook(marks.database()) as book:
         for student, notebook in marks.autograded(set_name):
             text = student_page(book, set_name, student, notebook)
-            folder = settings.grading_folder() / "feedback" / student / set_name
-            execute.write_whole(folder / f"{set_name}.html", text)
-            count += 1
-    return count
+            execute.write_whole(place(student), text)
+            students.append(student)
+    return students
 
 
 def mark(score, most, due):

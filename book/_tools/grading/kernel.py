@@ -85,6 +85,7 @@ class StudentKernel:
             try:
                 self.client.kernel_info()
                 self.client.get_shell_msg(timeout=1)
+                self.client.get_iopub_msg(timeout=1)  # outputs would be lost before it is connected
                 break
             except queue.Empty:
                 if self.process.poll() is not None or time.monotonic() > deadline:

@@ -107,7 +107,7 @@ def shortened(source):
 
 @cache
 def code_style():
-    """Return the colours of code for light and dark screens."""
+    """Return the colors of code for light and dark screens."""
     light = HtmlFormatter(style="a11y-high-contrast-light").get_style_defs(".code")
     dark = HtmlFormatter(style="a11y-high-contrast-dark").get_style_defs(".code")
     return f"{light}\n@media (prefers-color-scheme: dark) {{ {dark} }}"

@@ -18,7 +18,7 @@ from grading.restore import shortened
 UNUSUAL = re.compile(
     r"\b(?:get_ipython|input_transformers?\w*|builtins|__import__|importlib|ctypes|_thread|sys\.exit|"
     r"sys\.modules|os\._exit|os\.kill|os\.system|os\.fork|subprocess|socket|urllib|requests|"
-    r"gradebook|glob|course_agent|course_codec|CheckFailed|__class__|__eq__|"
+    r"gradebook|glob|_core|lib\.checks|checks\.\w{1,40}\._\w{1,40}|course_agent|course_codec|CheckFailed|__class__|__eq__|"
     r"(?:open|exec|eval|setattr|globals|write_text|write_bytes)(?=\()|"
     r"(?:checks|np|numpy|lib)(?:\.\w{1,40}){1,4}(?= {0,3}=(?!=)))"
 )
@@ -51,6 +51,15 @@ def own_work(notebook, blank):
             texts.append(cell.source)
     joined = "\n".join(texts)
     return hashlib.sha256(joined.encode()).hexdigest() if len(joined) > 1500 else None
+
+
+def is_blank(notebook, blank):
+    """Tell whether a notebook has no answer at all."""
+    return all(
+        marks.is_unchanged(cell, blank)
+        for cell in notebook.cells
+        if cell.metadata.get("nbgrader", {}).get("solution") and name_of(cell) != "student"
+    )
 
 
 def declared(notebook):
@@ -91,6 +100,8 @@ def findings(set_name):
                 entry["look"].append("nothing could be graded")
                 continue
             notebook = graded[student]
+            if is_blank(notebook, blank):
+                entry["look"].append("no answer is filled in")
             for score, most, due in feedback.grades(book, set_name, student).values():
                 entry["points"] += score
                 entry["most"] += most
@@ -123,8 +134,13 @@ def findings(set_name):
 
 
 def write(set_name):
-    """Write the report of a set, ``grading/report/SET.html``, and return what it says as text."""
+    """Write the report of a set, ``grading/report/SET.html``, and return what it says as text.
+
+    Beside it, in a folder of the set's name, is a page for each notebook, with marks and messages.
+    """
     found, log = findings(set_name), collect.load_log(set_name)
+    folder = settings.grading_folder() / "report"
+    graded = set(feedback.write(set_name, lambda student: folder / set_name / f"{student}.html"))
     lines, warning = [], sandbox.warning()
     if warning:
         lines.append(warning)
@@ -146,13 +162,17 @@ def write(set_name):
         notes = [*entry["look"], *entry["events"]]
         listed = "".join(f"<li>{html.escape(text)}</li>" for text in notes)
         marked = pages.points(entry["points"]) + (" + marking due" if entry["due"] else "")
-        path = f"../autograded/{student}/{set_name}/{set_name}.ipynb"
-        link = f'<a href="{html.escape(path)}">{html.escape(student)}</a>'
-        cells = (link, marked, late, f"{entry['seconds']:.0f} s", f"<ul>{listed}</ul>")
-        rows.append(cells if notes else (*cells[:4], ""))
-    header = ("Student", "Points", "Late", "Run", "What happened")
+        page, notebook = html.escape(student), ""
+        if student in graded:
+            page = f'<a href="{set_name}/{page}.html">{page}</a>'
+            path = f"../autograded/{student}/{set_name}/{set_name}.ipynb"
+            notebook = f'<a href="{html.escape(path)}">ipynb</a>'
+        notes = f"<ul>{listed}</ul>" if notes else ""
+        rows.append((page, marked, late, f"{entry['seconds']:.0f} s", notebook, notes))
+    header = ("Student", "Points", "Late", "Run", "Notebook", "What happened")
     body.append(pages.table(header, rows, numbers=(1, 2, 3)))
     body += [f"<p>{html.escape(text)}</p>" for texts in log["notes"].values() for text in texts]
-    path = settings.grading_folder() / "report" / f"{set_name}.html"
-    execute.write_whole(path, pages.page(f"{set_name}: report", "\n".join(body)))
+    execute.write_whole(
+        folder / f"{set_name}.html", pages.page(f"{set_name}: report", "\n".join(body))
+    )
     return [settings.printable(line) for line in lines]

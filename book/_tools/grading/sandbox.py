@@ -7,6 +7,7 @@ other submissions. Elsewhere it runs with the limits alone, and `warning` says s
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 import shutil
@@ -15,6 +16,8 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from grading import settings
 
 ROOT = Path(__file__).resolve().parents[3]
 INSIDE = Path(__file__).resolve().parent / "inside"
@@ -53,7 +56,20 @@ ALLOW, REFUSE, UNKNOWN = 0x7FFF0000, 0x00050001, 0x00050026  # errors EPERM and 
 
 
 def warning():
-    """Return what is missing for a closed box, or an empty text."""
+    """Return what is missing for a closed box, or an empty text.
+
+    Raises
+    ------
+    CannotGrade
+        If the box would show students what it hides, because Python's own folder holds it.
+    """
+    for place in (settings.SOURCES, settings.grading_folder()):
+        for prefix in {sys.prefix, sys.base_prefix}:
+            if place.is_relative_to(Path(prefix).resolve()):
+                raise settings.CannotGrade(
+                    f"{place} lies in {prefix}, the folder of this Python, which submissions can "
+                    "read: use an environment of its own, such as .venv"
+                )
     if shutil.which("bwrap") is None:
         return (
             "WARNING: bubblewrap (bwrap) is not installed. Submissions run as ordinary programs of "
@@ -74,8 +90,16 @@ def warning():
 def _namespaces():
     """Return the beginning of the command: a world of its own that ends with its parent."""
     program = shutil.which("bwrap") or "bwrap"
-    apart = ["--unshare-all", "--unshare-user", "--disable-userns", "--cap-drop", "ALL"]
+    apart = ["--unshare-all", "--unshare-user", "--cap-drop", "ALL"]
+    if _knows(program, "--disable-userns"):  # from 0.8.0 on; the filter refuses them as well
+        apart += ["--disable-userns"]
     return [program, *apart, "--die-with-parent", "--new-session"]
+
+
+@functools.cache
+def _knows(program, option):
+    """Tell whether a program lists an option."""
+    return option in subprocess.run([program, "--help"], capture_output=True, text=True).stdout
 
 
 def call_filter(machine=None):
