@@ -15,19 +15,29 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import multiprocessing
 import os
-import signal
 import subprocess
 import sys
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from datetime import UTC
 
-from grading import collect, execute, feedback, marks, release, report, sandbox, settings
-
+# One thread for each submission; to be set before numpy is imported.
+for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
+    os.environ[threads] = "1"
 # nbgrader looks for its helper program, alembic, on the path.
 os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
+
+from grading import (  # noqa: E402
+    collect,
+    execute,
+    feedback,
+    marks,
+    release,
+    report,
+    sandbox,
+    session,
+    settings,
+    workers,
+)
 
 
 def nbgrader(*arguments):
@@ -123,45 +133,32 @@ def is_up_to_date(name, student, path):
     return times[0] == times[1] and release.read(notebook).metadata["course"].get("run") == run
 
 
-class Interrupted(Exception):
-    """Ctrl-C reached a process that runs submissions."""
-
-
-def end_quietly(number, frame):
-    """End the submission that is running, and its kernel, without a traceback on the screen."""
-    raise Interrupted
-
-
-def be_interruptible():
-    """Prepare a process that runs submissions for Ctrl-C."""
-    signal.signal(signal.SIGINT, end_quietly)
-
-
 def run_all(name, paths, jobs, again):
     """Run submissions, several at a time; return what could not be run, by student."""
-    failed = {}
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=spawn, initializer=be_interruptible) as pool:
-        futures = {
-            pool.submit(execute.run_submission, name, student, str(path), again): student
-            for student, path in paths.items()
-        }
-        try:
-            for number, future in enumerate(as_completed(futures), 1):
-                student = futures[future]
-                try:
-                    run = future.result()
-                except BrokenProcessPool:
-                    failed[student] = "the program that runs submissions ended"
-                except Exception as error:
-                    failed[student] = f"{type(error).__name__}: {error}"
+    seconds = settings.seconds("COURSE_SUBMISSION_SECONDS", session.SUBMISSION_SECONDS)
+    tasks = {student: (name, student, str(path), again) for student, path in paths.items()}
+    failed, ended, number = {}, [], 0
+    try:
+        for turn in (jobs, 1):  # a process that ends may have had bad luck, but only once
+            for student, how, what in workers.run_all(tasks, turn, seconds + workers.MARGIN):
+                if how == "ended" and student not in ended:
+                    ended.append(student)
+                    continue
+                number += 1
+                if how == "failed":
+                    failed[student] = what
+                    continue
+                if how == "done":
+                    took = "as before" if what["stored"] else f"{what['seconds']:.0f} s"
                 else:
-                    what = "as before" if run["stored"] else f"{run['seconds']:.0f} s"
-                    print(f"  {number} of {len(paths)}: {student} ({what})", flush=True)
-        except KeyboardInterrupt:
-            pool.shutdown(wait=False, cancel_futures=True)
-            text = "interrupted; run make grade again to go on with the rest"
-            raise settings.CannotGrade(text) from None
+                    took = execute.give_up(name, student, paths[student], how)
+                print(f"  {number} of {len(paths)}: {student} ({took})", flush=True)
+            tasks = {student: tasks[student] for student in ended}
+            if not tasks:
+                break
+    except KeyboardInterrupt:
+        text = "interrupted; run make grade again to go on with the rest"
+        raise settings.CannotGrade(text) from None
     return failed
 
 
@@ -184,10 +181,6 @@ def grade(options):
     if not execute.warm_cache(name).is_dir():
         check_solutions(name)
     failed = run_all(name, paths, options.jobs, options.again)
-    late = [s for s in failed if failed[s] == "the program that runs submissions ended"]
-    for student in late:
-        failed.pop(student)
-        failed |= run_all(name, {student: paths[student]}, 1, options.again)
     record(name, [s for s in paths if s not in failed], failed, paths)
     due = marks.write(name)
     lines = report.write(name)

@@ -131,7 +131,7 @@ def ordinary():
     yield Submission("carl.ipynb", "carl", text(solved("carl", q2=IN_PLACE)), 4)
     yield Submission("dora.ipynb", "dora", text(solved("dora", q3=FORMULA, without=["q5"])), 7)
     yield Submission("emmy.ipynb", "emmy", text(solved("emmy", q2=NO_FLOATS)), 5)
-    yield Submission("felix.ipynb", "felix", text(blank()), 0)
+    yield Submission("felix.ipynb", "felix", text(blank()), 0, ("no answer is filled in",))
     yield Submission("grace.ipynb", "grace", text(solved("grace", q2=UPHILL, q3=FORMULA)), 4)
     broken = "def descend(gradient, start, learning_rate, n_steps)\n    return start"
     yield Submission("hugo.ipynb", "hugo", text(solved("hugo", q2=broken)), 4)
@@ -274,6 +274,29 @@ ACCIDENTS = {
     "returns-memory": (
         {"q2": "def descend(*arguments):\n    return np.ones((3 * 10**7,))"},
         4,
+        (),
+    ),
+    "asks-oddly": (
+        {"q2": "def descend(gradient, *arguments):\n    return gradient(np.zeros((10**17, 2, 0)))"},
+        4,
+        (),
+    ),
+    "floods-questions": (
+        {"q2": "def descend(gradient, start, learning_rate, n_steps):\n"
+               "    kernel = get_ipython().kernel\n"
+               "    address = kernel.get_parent and kernel._parent_ident['shell'][0]\n"
+               "    for n in range(20):\n"
+               "        kernel.stdin_socket.send_multipart([address, b'x' * 40_000_000])\n"
+               "    return start"},
+        4,
+        ("q2 uses get_ipython",),
+    ),
+    "locks-folders": (
+        {"q1": "border = 2 / max(curvatures)\nbest = 2 / (max(curvatures) + min(curvatures))\n"
+               "import os\nfolder = os.environ['NUMBA_CACHE_DIR'] + '/locked'\nos.mkdir(folder)\n"
+               "with open(folder + '/file', 'wb') as file:\n    file.write(b'x' * 2**20)\n"
+               "os.chmod(folder, 0)"},
+        7,
         (),
     ),
     "prints": (

@@ -73,10 +73,10 @@ def test_zip_in_a_folder_and_names_that_point_outside(course, tmp_path):
         archive.writestr("../../../escaped/primer.ipynb", text(blank()))
         archive.writestr("/etc/absolute.ipynb", text(blank()))
         archive.writestr("__MACOSX/._ada.ipynb", "rubbish")
-    put(tmp_path / "in", "bob.ipynb")
+    (tmp_path / "in").mkdir()
     (tmp_path / "in" / "group.zip").write_bytes(inner.getvalue())
     collect.collect(SET, str(tmp_path / "in"))
-    assert submitted(course) == ["bob", "escaped", "etc"]
+    assert submitted(course) == ["escaped", "etc"]
     assert not list(tmp_path.rglob("absolute.ipynb")) and not (tmp_path / "escaped").exists()
 
 
@@ -320,3 +320,34 @@ def test_formulas_in_names_are_harmless():
 
     assert tables.harmless('=HYPERLINK("x")').startswith("'=")
     assert tables.harmless("Ada") == "Ada"
+
+
+@pytest.mark.parametrize("name", ["mallory_primer.zip", "primer-mallory.zip", "export.zip"])
+@pytest.mark.parametrize("listed", [False, True])
+def test_names_in_a_zip_beside_others_are_nobodys(course, tmp_path, name, listed):
+    if listed:
+        (course / "students.csv").write_text("id,name\nada,Ada\nmallory,Mallory\n")
+    good = text(solved("ada"))
+    put(tmp_path / "in", "ada.ipynb", good, 1_700_000_000)
+    with zipfile.ZipFile(tmp_path / "in" / name, "w") as archive:
+        archive.writestr("ada.ipynb", text(blank()))
+        archive.writestr("bela.ipynb", text(blank()))
+    lines = collect.collect(SET, str(tmp_path / "in"))
+    assert any("collect it by itself" in line for line in lines)
+    assert (course / "submitted" / "ada" / SET / f"{SET}.ipynb").read_text() == good
+    if name == "export.zip" and listed:
+        assert any("whose is it" in line for line in lines)
+    else:
+        assert submitted(course) == sorted(["ada", "mallory" if "mallory" in name else "export"])
+
+
+def test_only_notebooks_are_unpacked(course, tmp_path, monkeypatch):
+    monkeypatch.setattr(collect, "MOST_UNPACKED", 2 * len(text(blank()).encode()))
+    with zipfile.ZipFile(tmp_path / "all.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bomb.txt", "0" * 10**6)
+        for name in ("ada", "bela", "carl"):
+            archive.writestr(f"{name}.ipynb", text(blank()))
+    collect.collect(SET, str(tmp_path / "all.zip"))
+    assert submitted(course) == ["ada", "bela"]
+    problems = {e["student"]: e["problem"] for e in collect.load_log(SET)["files"]}
+    assert "cannot be unpacked" in problems["carl"]

@@ -111,6 +111,17 @@ def test_grading_lists_everybody(office):
     for student in EXPECTED:
         assert re.search(rf"^{student}: ", office.said["make grade"], re.M)
     assert "worked as 'ada'" in office.said["make grade"]
+    for each in ordinary():
+        _, _, told = office.said["make grade"].partition(f"\n{each.student}: ")
+        for pattern in each.look:
+            assert re.search(pattern, re.split(r"\n\S", told)[0])
+
+
+def test_links_of_the_report_lead_somewhere(office):
+    report = office.root / "grading" / "report" / f"{SET}.html"
+    links = re.findall(r'href="([^"]*)"', report.read_text(encoding="utf-8"))
+    assert len(links) == 2 * len(EXPECTED)
+    assert all((report.parent / link).is_file() for link in links)
 
 
 def test_marks_end_in_the_table(office):

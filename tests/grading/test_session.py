@@ -1,5 +1,6 @@
 """Answers stay in their kernel, checks outside: what passes between is plain data."""
 
+import collections
 import json
 
 import nbformat
@@ -11,6 +12,8 @@ pytest.importorskip("nbgrader")
 
 from grading import kernel, release, restore, sandbox, session  # noqa: E402
 from grading.inside import course_codec  # noqa: E402
+
+from lib import checks  # noqa: E402
 
 BOXED = not sandbox.warning()
 
@@ -57,6 +60,15 @@ def test_other_things_are_only_names():
     assert "object" in repr(roundtrip({1: object()})[1])
 
 
+def test_what_is_nearly_plain_is_sent_as_such():
+    class Wrapped:
+        def __array__(self, dtype=None, copy=None):
+            return np.arange(3.0)
+
+    assert roundtrip(range(3)) == roundtrip(collections.deque([0, 1, 2])) == [0, 1, 2]
+    assert roundtrip(Wrapped()).tolist() == [0, 1, 2]
+
+
 def nested():
     value = []
     for _ in range(100):
@@ -76,6 +88,8 @@ def test_too_much_is_refused(value):
         "", "[", "[" * 10_000, "7", '["q"]', '["a", "O", [1], ""]', '["a", "f8", [2], "AAAA"]',
         '["a", "f8", [-1], ""]', '["i", "seven"]', '["f", "x"]', '["d", [[["l", []], ["i", "1"]]]]',
         '["c", "Evil"]', '{"__reduce__": 1}', '["a", "V8", [1], "AAAAAAAAAAA="]',
+        '["a", "f8", [1000000000, 2, 0], ""]', '["a", "f8", [1,1,1,1,1,1,1,0], ""]',
+        '["l", [' + '["l", []],' * 900_000 + '["l", []]]]',
     ],
 )  # fmt: skip
 def test_forged_data_is_refused(text):
@@ -228,3 +242,53 @@ def test_a_notebook_of_another_set_is_refused():
 def test_outputs_are_json():
     _, outputs = run(solved("ada"))
     assert json.loads(json.dumps(outputs))
+
+
+def ask(box, code, question):
+    """Run code in a student's kernel, and call a function of it as a check would."""
+    cell = nbformat.v4.new_code_cell(code)
+    work = session.Session(nbformat.v4.new_notebook(cells=[cell]), "ada", None, BOXED)
+    work.kernel = box
+    work.end = session.time.monotonic() + 60
+    work._run(0, cell)
+    assert [o for o in cell.outputs if o.output_type == "error"] == []
+    return question(work._fetch("f"))
+
+
+@pytest.fixture(scope="module")
+def box():
+    one = kernel.StudentKernel(None, BOXED)
+    one.start()
+    yield one
+    one.stop()
+
+
+def test_an_error_of_ones_own_is_known_by_its_base(box):
+    code = "class Dependent(ValueError):\n    pass\n"
+    code += "def f(x):\n    raise Dependent('columns')"
+    ask(box, code, lambda f: checks.refuses(f, 1.0))
+
+
+@pytest.mark.parametrize("result", ["np.zeros(10**6)", "[" * 30 + "]" * 30])
+def test_what_cannot_be_sent_is_no_refusal(box, result):
+    code = f"import numpy as np\ndef f(x):\n    return {result}"
+    with pytest.raises(checks.CheckFailed, match="must raise ValueError"):
+        ask(box, code, lambda f: checks.refuses(f, 1.0))
+
+
+def test_functions_of_the_checks_take_names(box):
+    code = "def f(g):\n    return g(x=2.0)"
+    assert ask(box, code, lambda f: f(lambda x: 2 * x)) == 4.0
+
+
+@pytest.mark.parametrize("shape", [(10**17, 2, 0), (3000, 3000), (200_000,), (1, 1, 1)])
+def test_points_of_an_odd_shape_are_refused_at_once(box, shape):
+    code = f"import numpy as np\ndef f(g):\n    return g(np.zeros({shape}, 'i1'))"
+    with pytest.raises(Exception, match="odd shape|no input|too large|Unreadable|not plain"):
+        ask(box, code, lambda f: f(lambda x: x))
+
+
+def test_commands_for_the_machine_are_skipped(box):
+    code = "!pip install tqdm\n%pip install tqdm\n%matplotlib widget\nfound = !ls\n"
+    code += "def f(x):\n    return [x, found]"
+    assert ask(box, code, lambda f: f(1.0)) == [1.0, []]

@@ -20,7 +20,9 @@ import json
 import re
 import unicodedata
 import zipfile
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -28,16 +30,17 @@ import nbformat
 
 from grading import execute, restore, settings, tables
 
-MOST_BYTES = 50 * 2**20  # of one file
+MOST_BYTES = 20 * 2**20  # of one file
 MOST_FILES = 20_000
 MOST_CELLS = 2000
-MOST_IN_ZIP = 2**31  # bytes of all files together
+MOST_UNPACKED = 2**31  # bytes, in one go
 MOODLE = re.compile(r"(?P<who>.+?)_\d+_assignsubmission_(?:file|onlinetext)_?$")
 BLACKBOARD = re.compile(
     r"(?:.*?_)??(?P<who>[^_]+)_attempt_(?P<time>\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d)(?:_.*)?$"
 )
 MOODLE_FILE = re.compile(r"(?P<who>.+?)_\d+_assignsubmission_(?:file|onlinetext)_.*$")
 CANVAS = re.compile(r"(?P<who>[^_]+?)(?P<late>_LATE|_late)?_\d+_\d+_.*$")
+PLATFORMS = (MOODLE_FILE, CANVAS, BLACKBOARD)
 STAMP = "%Y-%m-%dT%H-%M-%SZ"
 
 
@@ -45,9 +48,30 @@ class Received(NamedTuple):
     """One file that somebody handed in."""
 
     place: str
-    data: bytes
+    load: Callable[[], bytes]
     time: datetime
     owner: str = ""  # the path that tells whose it is, where that is not its place
+
+
+class Budget:
+    """How much may still be unpacked in one go."""
+
+    def __init__(self):
+        self.left = MOST_UNPACKED
+
+    def unpacked(self, path, entry):
+        """Return a file of a zip; nothing if it is damaged, encrypted, oddly packed or large."""
+        try:
+            with zipfile.ZipFile(path) as archive:
+                if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                    return b""  # others may need much memory for few bytes
+                most = min(self.left, MOST_BYTES)
+                with archive.open(entry) as file:
+                    data = file.read(most + 1)
+        except Exception:  # damaged or encrypted; zipfile raises errors of many kinds
+            return b""
+        self.left -= min(len(data), most)
+        return data if len(data) <= most else b""
 
 
 def now():
@@ -55,37 +79,42 @@ def now():
     return datetime.now(UTC)
 
 
-def read_folder(folder, known=None):
+def read_folder(folder, set_name, known, budget):
     """Yield the files of a folder, and of the zip files in it."""
-    count = 0
-    for path in sorted(folder.rglob("*")):
-        if path.is_symlink() or not path.is_file() or path.name.startswith("."):
-            continue
-        count += 1
-        if count > MOST_FILES:
-            raise settings.CannotGrade(f"FROM={folder} has more than {MOST_FILES} files")
+    paths = [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.is_symlink() and not path.name.startswith(".")
+    ]
+    if len(paths) > MOST_FILES:
+        raise settings.CannotGrade(f"FROM={folder} has more than {MOST_FILES} files")
+    alone = sum(path.suffix.lower() in (".zip", ".ipynb") for path in paths) == 1
+    for path in paths:
         place = path.relative_to(folder).as_posix()
         changed = datetime.fromtimestamp(path.stat().st_mtime, UTC)
         if path.suffix.lower() == ".zip":
-            yield from read_inner_zip(path, place, changed, known)
-        elif path.stat().st_size > MOST_BYTES:
-            yield Received(place, b"", now())
+            yield from read_inner_zip(path, place, changed, set_name, known, alone, budget)
         else:
-            yield Received(place, path.read_bytes(), changed)
+            yield Received(place, partial(read_small, path), changed)
 
 
-def read_inner_zip(path, place, changed, known):
+def read_small(path):
+    """Return a file's content, or nothing if it is too large."""
+    return path.read_bytes() if path.stat().st_size <= MOST_BYTES else b""
+
+
+def read_inner_zip(path, place, changed, set_name, known, alone, budget):
     """Yield the files of a zip in a folder.
 
-    One that lies in a folder of its own, or is named as a student's file, is that student's, with
-    the date of the zip, whatever names and dates are in it. Any other may be a platform's, with
-    everybody's files.
+    It is the student's whose name it has, with its own date, whatever names and dates are in it.
+    Only a zip that is alone may be a platform's, with everybody's files: one that lies in no
+    folder and has no student's name.
     """
-    stem = PurePosixPath(place).stem
-    named = any(kind.match(stem) for kind in (MOODLE_FILE, CANVAS, BLACKBOARD))
-    own = "/" in place or named or bool(known and id_of(stem, known))
+    who = owner(place, set_name)[0]
+    named = any(kind.match(PurePosixPath(place).stem) for kind in PLATFORMS)
+    own = not alone or "/" in place or named or bool(known and id_of(who, known))
     before = f"{place[:-4]}/"
-    for file in read_zip(path, before):
+    for file in read_zip(path, budget, before):
         if own:
             ending = PurePosixPath(file.place).suffix
             yield file._replace(owner=f"{place[:-4]}{ending}", time=changed)
@@ -93,37 +122,21 @@ def read_inner_zip(path, place, changed, known):
             yield file._replace(owner=file.place[len(before) :])
 
 
-def read_zip(path, before=""):
+def read_zip(path, budget, before=""):
     """Yield the files in a zip file; a name that points outside is only a name here."""
     try:
-        archive = zipfile.ZipFile(path)
-    except zipfile.BadZipFile:
-        yield Received(f"{before}{path.name}", path.read_bytes()[:MOST_BYTES], now())
+        with zipfile.ZipFile(path) as archive:
+            entries = [e for e in archive.infolist() if not e.is_dir()]
+    except (zipfile.BadZipFile, NotImplementedError, ValueError):
+        yield Received(f"{before}{path.name}", bytes, now())
         return
-    with archive:
-        entries = [e for e in archive.infolist() if not e.is_dir()]
-        if len(entries) > MOST_FILES:
-            raise settings.CannotGrade(f"{path.name} has more than {MOST_FILES} files")
-        left = MOST_IN_ZIP
-        for entry in entries:
-            name = PurePosixPath(entry.filename.replace("\\", "/")).name
-            if name.startswith(".") or "__MACOSX" in entry.filename:
-                continue
-            data = unpacked(archive, entry, min(left, MOST_BYTES))
-            left -= len(data)
-            yield Received(before + entry.filename.replace("\\", "/"), data, date_of(entry))
-
-
-def unpacked(archive, entry, most):
-    """Return a file of a zip; nothing if it is damaged, encrypted, too large or oddly packed."""
-    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        return b""  # others may need much memory for few bytes
-    try:
-        with archive.open(entry) as file:
-            data = file.read(most + 1)
-    except Exception:  # damaged or encrypted; zipfile raises errors of many kinds
-        return b""
-    return data if len(data) <= most else b""
+    if len(entries) > MOST_FILES:
+        raise settings.CannotGrade(f"{path.name} has more than {MOST_FILES} files")
+    for entry in entries:
+        place = entry.filename.replace("\\", "/")
+        if not PurePosixPath(place).name.startswith(".") and "__MACOSX" not in place:
+            load = partial(budget.unpacked, path, entry)
+            yield Received(before + place, load, date_of(entry))
 
 
 def date_of(entry):
@@ -197,7 +210,7 @@ def id_of(who, known):
     return next((known[key] for key in keys if known.get(key)), "")
 
 
-def owner(place, set_name, known=None):
+def owner(place, set_name):
     """Return the name of the student that a file belongs to, and the time in its name, if any.
 
     The outermost folder counts, then what a platform writes at the beginning of the file's name:
@@ -208,7 +221,7 @@ def owner(place, set_name, known=None):
     if folders:
         moodle = MOODLE.match(folders[0])
         return (moodle["who"] if moodle else folders[0]), None
-    for kind in (MOODLE_FILE, CANVAS, BLACKBOARD):
+    for kind in PLATFORMS:
         found = kind.match(stem)
         if not found:
             continue
@@ -249,6 +262,17 @@ def unwrapped(files, set_name, known):
     ], before
 
 
+def crowded_zips(files, set_name):
+    """Return the zips that are one student's but hold notebooks of several names."""
+    inside = {}
+    for file in files:
+        stem = file.owner.rpartition(".")[0]
+        if stem and is_notebook(file) and file.place.startswith(f"{stem}/"):
+            who = owner(file.place[len(stem) + 1 :], set_name)[0]
+            inside.setdefault(f"{stem}.zip", set()).add(who)
+    return [name for name, whose in inside.items() if len(whose) > 1]
+
+
 def is_notebook(file):
     """Tell whether a file has the name of a notebook."""
     return file.place.lower().endswith(".ipynb")
@@ -278,13 +302,23 @@ def collect(set_name, place):
     if origin is None or not origin.exists():
         raise settings.CannotGrade(f"FROM must be a folder or a zip file; got {place!r}")
     known = class_list()
-    found = list(read_folder(origin, known) if origin.is_dir() else read_zip(origin))
+    budget = Budget()
+    if origin.is_dir():
+        found = list(read_folder(origin, set_name, known, budget))
+    else:
+        found = list(read_zip(origin, budget))
     files, wrapped = unwrapped(found, set_name, known)
+    crowded = crowded_zips(found, set_name)
     log = load_log(set_name)
     before = log["notes"]
     log["notes"] = {"grading": before.get("grading", [])}  # what is still so is found anew
     if wrapped:
         note(log, "names", f"the folder {wrapped!r} is around all files; it names nobody")
+    for name in crowded:
+        text = (
+            f"{name!r} holds notebooks of several names, all taken as one student's; if it comes "
+        )
+        note(log, "names", text + "from a learning platform, collect it by itself: FROM=that.zip")
     count, new = 0, 0
     for file in files:
         if PurePosixPath(file.place).name == "onlinetext.html":
@@ -307,9 +341,9 @@ def collect(set_name, place):
 
 def take(file, set_name, known, log):
     """Keep one file that was handed in; return whether it is new."""
-    who, time = owner(file.owner or file.place, set_name, known)
-    student = id_of(who, known)
-    digest = hashlib.sha256(file.data).hexdigest()
+    who, time = owner(file.owner or file.place, set_name)
+    student, data = id_of(who, known), file.load()
+    digest = hashlib.sha256(data).hexdigest()
     time = (time or file.time).strftime(STAMP)
     folder = settings.grading_folder() / "received" / set_name
     if not execute.STUDENT.fullmatch(student):
@@ -318,7 +352,7 @@ def take(file, set_name, known, log):
         note(log, "unknown", f"{file.place!r}: whose is it? kept as {where}")
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(file.data)
+            path.write_bytes(data)
             return True
         return False
     entry = {"student": student, "time": time, "digest": digest, "place": file.place, "who": who}
@@ -329,7 +363,7 @@ def take(file, set_name, known, log):
         return False
     path = folder / entry["file"]
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(file.data)
+    path.write_bytes(data)
     entry["problem"] = problem_of(path, set_name)
     log["files"].append(entry)
     if student != who.strip().lower() and known is None:
@@ -340,12 +374,12 @@ def take(file, set_name, known, log):
 def problem_of(path, set_name):
     """Return why a file cannot be graded, or an empty text."""
     if path.stat().st_size == 0:
-        return "the file is empty, cannot be unpacked, or is larger than 50 MB"
+        return "the file is empty, cannot be unpacked, or is larger than 20 MB"
     try:
+        if len(json.loads(path.read_bytes())["cells"]) > MOST_CELLS:
+            return f"it has more than {MOST_CELLS} cells"
         notebook = nbformat.read(path, as_version=4)
         nbformat.validate(notebook)
-        if len(notebook.cells) > MOST_CELLS:
-            return f"it has more than {MOST_CELLS} cells"
         execute.restored(set_name, path)
     except restore.NotThisSet as error:
         return str(error)

@@ -93,18 +93,51 @@ def run(notebook, set_name, student):
         events = work.run()
     except Exception as error:  # whatever a submission brings about, it is graded as it stands
         events = [*work.events, f"it could not be run: {type(error).__name__}: {error}"]
-        for cell in notebook.cells:
-            if session.kind_of(cell) == "check" and not cell.outputs:
-                cell.outputs = [session.error_output("Stopped", "the notebook could not be run")]
+        stop_checks(notebook)
+    seconds = round(time.monotonic() - begin, 1)
+    return store(notebook, set_name, student, mark, events, seconds, boxed)
+
+
+def stop_checks(notebook):
+    """Let all checks fail that have not been run."""
+    for cell in notebook.cells:
+        if session.kind_of(cell) == "check" and not cell.outputs:
+            cell.outputs = [session.error_output("Stopped", "the notebook could not be run")]
+
+
+def store(notebook, set_name, student, mark, events, seconds, boxed):
+    """Store what came out of a run, and return it."""
     result = {
         "fingerprint": mark,
         "outputs": [c.outputs for c in notebook.cells if c.cell_type == "code"],
         "events": events,
-        "seconds": round(time.monotonic() - begin, 1),
+        "seconds": seconds,
         "boxed": boxed,
     }
     write_whole(run_path(set_name, student), json.dumps(result))
     return result
+
+
+def give_up(set_name, student, path, how):
+    """Store that a submission could not be run to its end, and return why.
+
+    Parameters
+    ----------
+    set_name, student : str
+    path : Path
+    how : str
+        "slow" or "ended", as `grading.workers.run_all` says it.
+    """
+    whys = {"slow": "the checks did not end", "ended": "it ended the program that checks it"}
+    notebook, _ = restored(set_name, path)
+    mark = fingerprint(notebook, student)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = []
+    stop_checks(notebook)
+    events = [f"it could not be run: {whys[how]} on what it returned"]
+    store(notebook, set_name, student, mark, events, 0.0, not sandbox.warning())
+    return whys[how]
 
 
 def warm_cache(set_name):

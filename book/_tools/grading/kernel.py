@@ -29,6 +29,7 @@ MOST_MESSAGES = 2000
 MOST_IMAGES = 12
 MOST_IMAGE = 4_000_000
 MESSAGE_BYTES = 48_000_000  # a flood of prints comes in messages of many megabytes
+MOST_WAITING = 20  # messages of one kind that wait to be read
 MOST_CALLBACKS = 20_000
 MOST_FILES = 20_000  # in a kernel's folder
 MOST_ALL_OUTPUT = 20_000_000  # characters of all outputs of a notebook that are kept
@@ -73,9 +74,11 @@ class StudentKernel:
         quiet = "--IPKernelApp.log_level=CRITICAL"
         program = [sys.executable, "-m", "ipykernel_launcher", "-f", file, quiet]
         program.append("--HistoryManager.hist_file=:memory:")
+        program.append("--IPKernelApp.exec_lines=__import__('course_start')")
         self.process = sandbox.start(self.folder, program, self.boxed)
         context = zmq.Context()
         context.setsockopt(zmq.MAXMSGSIZE, MESSAGE_BYTES)
+        context.setsockopt(zmq.RCVHWM, MOST_WAITING)
         self.client = BlockingKernelClient(connection_file=file, context=context)
         self.client.load_connection_file()
         self.client.start_channels(hb=False)
@@ -126,7 +129,7 @@ class StudentKernel:
             except subprocess.TimeoutExpired as error:
                 raise KernelDied("the kernel could not be ended") from error
             self.process = None
-            _remove(self.folder)
+            remove(self.folder)
 
     def interrupt(self):
         """Ask the kernel to stop what it is doing."""
@@ -289,7 +292,9 @@ class StudentKernel:
         if found.get("ename") == "KeyboardInterrupt":
             raise TooSlow
         shown = (found.get("data") or {}).get("text/plain")
-        if not isinstance(shown, str) or not re.fullmatch(r"'[A-Za-z0-9+/=]*'", shown):
+        if not isinstance(shown, str) or len(shown) > 2 * course_codec.MOST_TEXT:
+            raise course_codec.Unreadable("no reply, or too long a one")
+        if not re.fullmatch(r"'[A-Za-z0-9+/=]*'", shown):
             raise course_codec.Unreadable("no reply")
         text = base64.b64decode(shown[1:-1]).decode("utf-8", "replace")
         return course_codec.decode(text, course_codec.Function)
@@ -302,12 +307,15 @@ def clean(text, most):
     return text[: max(0, most)].encode("utf-8", "replace").decode("utf-8")
 
 
-def _remove(folder):
-    """Remove a folder, however deep it is."""
-    if shutil.which("rm"):
-        subprocess.run(["rm", "-rf", str(folder)], capture_output=True)
-    else:
+def remove(folder):
+    """Remove a folder, however deep it is and whatever rights its folders have."""
+    if not shutil.which("rm"):
         shutil.rmtree(folder, ignore_errors=True)
+        return
+    open_up = ["chmod", "-R", "u+rwx"]
+    for command in (["rm", "-rf"], open_up, open_up, ["rm", "-rf"]):
+        if folder.exists():
+            subprocess.run([*command, str(folder)], capture_output=True)
 
 
 class Outputs:

@@ -201,10 +201,24 @@ def limit():
         resource.RLIMIT_CORE: 0,
     }
     for kind, wanted in limits.items():
-        hard = resource.getrlimit(kind)[1]
-        if hard != resource.RLIM_INFINITY:
-            wanted = min(wanted, hard)
-        resource.setrlimit(kind, (wanted, wanted))
+        _set_limit(kind, wanted)
+
+
+def limit_memory():
+    """Limit the memory of this process: it works on what submissions return."""
+    import resource
+
+    _set_limit(resource.RLIMIT_AS, MEMORY)
+
+
+def _set_limit(kind, wanted):
+    """Set one limit, not above the one there is."""
+    import resource
+
+    hard = resource.getrlimit(kind)[1]
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    resource.setrlimit(kind, (wanted, wanted))
 
 
 def start(folder, program, boxed):

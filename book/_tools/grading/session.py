@@ -24,6 +24,8 @@ from grading.inside import course_codec
 CELL_SECONDS = 60
 CALL_SECONDS = 20
 SUBMISSION_SECONDS = 400
+MOST_STARTS = 15  # of a submission's kernel
+MOST_NUMBERS = 100_000  # in an array that a student's function gives to one of the checks
 
 
 class StudentError(Exception):
@@ -72,7 +74,7 @@ class Session:
     def __init__(self, notebook, student, cache=None, boxed=True):
         self.notebook, self.student = notebook, student
         self.kernel = kernel.StudentKernel(cache, boxed)
-        self.done, self.deadly = [], set()
+        self.done, self.deadly, self.starts = [], set(), 0
         self.events, self.size = [], 0
         self.namespace = {"__name__": "__checks__"}
 
@@ -125,11 +127,19 @@ class Session:
             self._note("its time was up: the rest was not run")
         return min(most, left)
 
+    def _start(self):
+        """Start the kernel unless that was done too often; return whether it runs."""
+        if self.starts == MOST_STARTS:
+            self._note(f"it ended its kernel {MOST_STARTS} times: the rest was not run")
+            return False
+        self.starts += 1
+        self.kernel.start()
+        return True
+
     def _revive(self):
         """Start the kernel, and run again what ran before, without the cells that end it."""
-        if self.kernel.alive:
+        if self.kernel.alive or not self._start():
             return
-        self.kernel.start()
         waiting = list(self.done)
         while waiting:
             index = waiting.pop(0)
@@ -142,7 +152,8 @@ class Session:
             if not self.kernel.alive:
                 self.deadly.add(index)
                 self._note(f"{self._name(self.notebook.cells[index])}: {problem}")
-                self.kernel.start()
+                if not self._start():
+                    return
                 waiting = list(self.done)
 
     def _run(self, index, cell):
@@ -150,6 +161,8 @@ class Session:
         if self._seconds(CELL_SECONDS) < 1:
             return [error_output("TimeoutError", "the time for the whole notebook was up")]
         self._revive()
+        if not self.kernel.alive:
+            return [error_output("Stopped", "the kernel ended too often, or there was no time")]
         outputs, problem = self.kernel.run(cell.source, max(1, self._seconds(CELL_SECONDS)))
         self.size += sum(len(str(output)) for output in outputs)
         if self.size > kernel.MOST_ALL_OUTPUT:
@@ -215,6 +228,8 @@ class Session:
         if seconds < 1:
             raise TimeoutError("the time for the whole notebook was up")
         self._revive()
+        if not self.kernel.alive:
+            raise RuntimeError("the kernel ended too often, or there was no time")
         seconds = max(1, self._seconds(CALL_SECONDS))
         try:
             reply = self.kernel.ask(request, seconds, answer)
@@ -236,16 +251,10 @@ class Session:
     def call(self, name, arguments, options):
         """Call a student's function in his kernel."""
         kind, value = self._ask("call", name, arguments, options)
+        if kind == "unsendable":
+            raise AnswerMissing(f"{name} returns something that is too large or nested too deeply")
         if kind == "error" and isinstance(value, tuple) and len(value) == 2:
-            error, message = str(value[0]), str(value[1])
-            known = np.linalg.LinAlgError if error == "LinAlgError" else vars(builtins).get(error)
-            if isinstance(known, type) and issubclass(known, Exception):
-                try:
-                    raised = known(message)
-                except TypeError:  # such as UnicodeDecodeError, which wants more
-                    raised = StudentError(f"{error}: {message}")
-                raise raised
-            raise StudentError(f"{error}: {message}")
+            raise _error(*value)
         if kind != "result" or not isinstance(value, tuple) or len(value) != 2:
             raise AnswerMissing(f"{name} gives something that is not plain data")
         result, after = value
@@ -254,6 +263,20 @@ class Session:
             if same and before.shape == now.shape and before.dtype == now.dtype:
                 before[...] = now
         return result
+
+
+def _error(names, message):
+    """Return the error that a student's function raised: of the first kind that we know."""
+    names = [str(name) for name in names] if isinstance(names, list) and names else ["Error"]
+    for name in names:
+        known = np.linalg.LinAlgError if name == "LinAlgError" else vars(builtins).get(name)
+        if isinstance(known, type) and issubclass(known, Exception):
+            text = str(message) if name == names[0] else f"{names[0]}: {message}"
+            try:
+                return known(text) if known is not Exception else StudentError(text)
+            except TypeError:  # such as UnicodeDecodeError, which wants more
+                continue
+    return StudentError(f"{names[0]}: {message}")
 
 
 class Remote:
@@ -272,8 +295,11 @@ class Remote:
 def _answer_callback(callbacks, text):
     """Return, as text, the value of a function that a check passed to a student's function."""
     try:
-        key, arguments = course_codec.decode(text)
-        value = callbacks[key](*arguments)
+        key, arguments, options = course_codec.decode(text)
+        for each in (*arguments, *options.values()):
+            if isinstance(each, np.ndarray) and (each.size > MOST_NUMBERS or each.ndim > 2):
+                raise ValueError(f"an array of shape {each.shape} is no input for this function")
+        value = callbacks[key](*arguments, **options)
         return course_codec.encode(("value", value), lambda function: "")
     except Exception as error:
         reply = ("error", (type(error).__name__, str(error)[:500]))

@@ -29,8 +29,9 @@ def _reply(namespace, request):
     Returns
     -------
     str
-        Encoded ``("value", value)``, ``("missing", None)``, ``("result", (result, arguments))`` or
-        ``("error", (type, message))``.
+        Encoded ``("value", value)``, ``("missing", None)``, ``("result", (result, arguments))``,
+        ``("error", (types, message))`` with the names of the error's type and its bases, or
+        ``("unsendable", reason)``.
     """
     kind, name, arguments, options = course_codec.decode(request, lambda key: _callback(key))
     if name not in namespace:
@@ -42,24 +43,25 @@ def _reply(namespace, request):
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        return _text(("error", (type(error).__name__, str(error)[:2000])))
+        names = [kind.__name__ for kind in type(error).__mro__]
+        return _text(("error", (names, str(error)[:2000])))
     arrays = [a if isinstance(a, np.ndarray) else None for a in arguments]
     return _text(("result", (result, arrays)))
 
 
 def _text(value, name_function=lambda function: ""):
-    """Return a reply as text; one that cannot be sent becomes an error."""
+    """Return a reply as text; for one that cannot be sent, the reason."""
     try:
         return course_codec.encode(value, name_function)
     except course_codec.Unreadable as error:
-        return course_codec.encode(("error", ("ValueError", str(error))), name_function)
+        return course_codec.encode(("unsendable", str(error)), name_function)
 
 
 def _callback(key):
     """Return a function that asks the checks for its value."""
 
-    def asks(*arguments):
-        text = course_codec.encode((key, arguments), lambda function: "")
+    def asks(*arguments, **options):
+        text = course_codec.encode((key, arguments, options), lambda function: "")
         kind, value = course_codec.decode(_ask(text))
         if kind == "error":
             known = getattr(builtins, value[0], RuntimeError)

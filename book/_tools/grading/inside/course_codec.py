@@ -6,7 +6,9 @@ run anything, nor pretend to be equal to everything.
 """
 
 import base64
+import collections
 import json
+import math
 
 import numpy as np
 
@@ -14,6 +16,8 @@ KINDS = "biufc"
 DEEPEST = 20
 MOST_BYTES = 4_000_000
 MOST_PAIRS = 200
+MOST_TEXT = 8_000_000  # characters of a value as text
+MOST_AXES = 6
 
 
 class Unreadable(ValueError):
@@ -89,6 +93,8 @@ def _packed(value, name_function, depth):
         if len(value) > MOST_BYTES:
             raise Unreadable("a text of more than four million letters")
         return ["t", str(value)]
+    if isinstance(value, (range, collections.deque)):
+        value = list(value)
     if isinstance(value, (list, tuple)):
         letter = "l" if isinstance(value, list) else "u"
         return [letter, [_packed(each, name_function, depth + 1) for each in value]]
@@ -101,6 +107,10 @@ def _packed(value, name_function, depth):
         return ["d", pairs]
     if callable(value) and not isinstance(value, type):
         return ["n", name_function(value)]
+    if hasattr(value, "__array__") and not isinstance(value, type):
+        plain = np.asarray(value)
+        if type(plain) is np.ndarray and plain.dtype.kind in KINDS:
+            return _packed(plain, name_function, depth)
     return ["o", str(kind.__name__)[:80]]
 
 
@@ -124,6 +134,8 @@ def decode(text, make_function=Function):
         If the text is not what `encode` writes.
     """
     try:
+        if len(text) > MOST_TEXT:
+            raise Unreadable("too long")
         return _unpacked(json.loads(text), make_function, 0)
     except Unreadable:
         raise
@@ -140,8 +152,13 @@ def _unpacked(packed, make_function, depth):
         return {"None": None, "True": True, "False": False, "Ellipsis": ...}[rest[0]]
     if kind in ("a", "s"):
         dtype, shape, data = np.dtype(str(rest[0])), tuple(map(int, rest[1])), rest[2]
-        if dtype.kind not in KINDS or dtype.hasobject or any(n < 0 for n in shape):
+        if dtype.kind not in KINDS or dtype.hasobject:
             raise Unreadable("an array of another kind")
+        size = math.prod(max(n, 1) for n in shape)  # an empty array may be long, too
+        if len(shape) > MOST_AXES or min(shape, default=0) < 0 or size > MOST_BYTES:
+            raise Unreadable("an array of an odd shape")
+        if len(data) > 2 * MOST_BYTES:
+            raise Unreadable("a large array")
         flat = np.frombuffer(base64.b64decode(data, validate=True), dtype)
         value = flat.reshape(shape).copy()
         return value if kind == "a" else value[()]
