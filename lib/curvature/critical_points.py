@@ -71,8 +71,8 @@ def classify(problem, x, gradient_tol=1e-6, eigenvalue_tol=1e-8):
     Notes
     -----
     Definitions of Lee, Simchowitz, Jordan and Recht (2016), section 2. Used in the primer and in
-    "Strict saddles", "The stable manifold" and "Escape time", and in "What replaces a Lipschitz
-    gradient" and "One Hessian-vector product sets the step".
+    "Strict saddles", "The stable manifold" and "Escape time", in "What replaces a Lipschitz
+    gradient", "One Hessian-vector product sets the step" and "Try it on your own function".
     """
     check.instance(problem, "problem", Problem, "a Problem (see lib.problems.custom)")
     gradient_norm = float(norm(problem.gradient(x)))

@@ -1,6 +1,7 @@
 """Many runs at once: random starts, basins, escape times, long-run behavior, rare events."""
 
 from lib.ensembles.attractors import lyapunov_exponent, orbit_tail
+from lib.ensembles.critical_points import find_critical_points
 from lib.ensembles.dead_neurons import (
     dead_layers,
     death_probability,
@@ -17,6 +18,7 @@ from lib.ensembles.dead_neurons import (
 )
 from lib.ensembles.escape import escape_times
 from lib.ensembles.intervals import Proportion, proportion_interval
+from lib.ensembles.race import Race, race
 from lib.ensembles.runs import (
     Basins,
     Ensemble,
@@ -26,12 +28,16 @@ from lib.ensembles.runs import (
     uniform_starts,
 )
 from lib.ensembles.stable_manifold import StableManifold, stable_manifold
+from lib.ensembles.survey import Plane, Survey, survey
 
 __all__ = [
     "Basins",
     "Ensemble",
+    "Plane",
     "Proportion",
+    "Race",
     "StableManifold",
+    "Survey",
     "basins",
     "dead_layers",
     "death_probability",
@@ -39,6 +45,7 @@ __all__ = [
     "depth_law",
     "escape_times",
     "failure_lower_bound",
+    "find_critical_points",
     "frozen_parameters",
     "grid_starts",
     "inactive_neurons",
@@ -46,11 +53,13 @@ __all__ = [
     "lyapunov_exponent",
     "orbit_tail",
     "proportion_interval",
+    "race",
     "run_many",
     "simulate_depth_law",
     "simulate_width_law",
     "smallest_width",
     "stable_manifold",
+    "survey",
     "uniform_starts",
     "width_law",
 ]

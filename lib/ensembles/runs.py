@@ -415,8 +415,8 @@ def basins(
 
     Notes
     -----
-    Used in the primer, "Strict saddles", "The stable manifold" and "Escape time", and in
-    "Escaping without smoothness".
+    Used in the primer, "Strict saddles", "The stable manifold" and "Escape time", in "Escaping
+    without smoothness" and in "Try it on your own function".
     """
     check.instance(problem, "problem", Problem, "a Problem (see lib.problems.custom)")
     if not problem.critical_points:

@@ -59,7 +59,7 @@ def backtracking_gradient_descent(
     it may climb slowly from a step that is too small (we derive both). Values are compared, so
     where the decrease that is asked for is less than their rounding, the trials that pass may be
     so small that they move nothing: a `tol` can be too small to be reached. Used in "Which step
-    is safe" and "What it buys, honestly".
+    is safe", "What it buys, honestly" and "Try it on your own function".
     """
     factor = 0.0 if growth is None else check.number(growth, "growth", low=1.0)
     return Plan(

@@ -1,21 +1,37 @@
 """A reader's own function as a problem."""
 
 import inspect
+import warnings
 
 import numpy as np
 
+from lib import _jit
 from lib import _validation as check
 from lib._jit import Slot, is_kernel, python_function, stamp
 from lib.problems.base import CriticalPoint, Problem, frozen
 
 user = Slot("user")
+value = Slot("value")
 gradient = Slot("gradient")
+along = Slot("along")
+
+GRADIENT_STEP = 6.0554544523933395e-06  # cube root of the machine epsilon
+HVP_STEP = 1e-3  # where the gradient itself is a difference
+TINY = 1e-30
+TRIALS = 5  # points at which complex steps are held against differences
+AGREE = 1e-5
+
+# What a function raises that was not written for complex numbers, or at a point outside its domain.
+REFUSALS = (TypeError, NotImplementedError, ValueError, ArithmeticError)
+REFUSALS += (np.exceptions.ComplexWarning,)
+if _jit.HAVE_NUMBA:
+    REFUSALS += (_jit.numba.core.errors.NumbaError,)
 
 
 def custom(
     value,
-    gradient,
-    dimension,
+    gradient=None,
+    dimension=None,
     hvp=None,
     parameters=None,
     critical_points=(),
@@ -37,15 +53,21 @@ def custom(
     ----------
     value : jitted function
         ``value(x) -> float``, or ``value(x, p) -> float`` if you give `parameters`.
-    gradient : jitted function
+    gradient : jitted function, optional
         ``gradient(x) -> array of shape (d,)``, or ``gradient(x, p)``; or
         ``gradient(x, p, out)``, which writes into `out` and is a little faster. A tuple of d
-        numbers instead of an array compiles faster.
+        numbers instead of an array compiles faster. Default: derivatives of `value` by complex
+        steps, correct to the last digits, where it takes complex numbers and they agree with
+        central differences at five random points; else by central differences, correct to about
+        ten digits where the function is smooth. They cost d and 2 d values. Complex steps need
+        numpy's functions, no comparisons, no ``abs``, and products or squares for higher powers:
+        numba's ``z**3`` of a complex number loses all digits of a tiny imaginary part.
     dimension : int
-        Number of coordinates d, at least 1.
+        Number of coordinates d, at least 1. It has to be given.
     hvp : jitted function, optional
         ``hvp(x, v)``, ``hvp(x, v, p)`` or ``hvp(x, v, p, out)``: Hessian times `v`.
-        Default: central differences of `gradient`, correct to about ten digits;
+        Default: central differences of `gradient`, correct to about ten digits, or to about six
+        where the gradient itself is made of differences;
         `lib.curvature.complex_step_kernel` makes an exact one of many gradients.
     parameters : array_like, shape (m,), optional
         Numbers handed to the functions as `p`. Changing them compiles nothing anew.
@@ -81,7 +103,8 @@ def custom(
     Raises
     ------
     TypeError
-        If a function is not jitted with ``numba.njit`` or takes a wrong number of arguments.
+        If a function is not jitted with ``numba.njit`` or takes a wrong number of arguments, or
+        `dimension` is missing.
     ValueError
         If `dimension` is below 1, only one of `batch_gradient` and `n_samples` is given, or a
         gradient returns another number of entries than d (raised at the first call). What else
@@ -122,18 +145,32 @@ def custom(
     >>> problem.gradient([0.0]).tolist(), problem.batch_gradient([0.0], [1]).tolist()
     ([-4.0], [-6.0])
 
+    With nothing but a value:
+
+    >>> problem = problems.custom(bowl, dimension=2)
+    >>> problem.gradient([1.0, 1.0]).round(8).tolist()
+    [2.0, 4.0]
+
     Notes
     -----
-    Used in "How to use this book", the primer and "Strict saddles", and in "What replaces a
-    Lipschitz gradient" and "Which step is safe".
+    Used in "How to use this book", the primer and "Strict saddles", in "What replaces a Lipschitz
+    gradient", "Which step is safe" and "Try it on your own function".
     """
+    if dimension is None:
+        raise TypeError("dimension must be given: the number of coordinates of x")
     dimension = check.size(dimension, "dimension")
     p = frozen([] if parameters is None else check.vector(parameters, "parameters"))
     bare = parameters is None
     value_kernel = _adapt(value, "value", [_value_x, _value_xp], 1, bare)
-    gradient_kernel = _adapt(gradient, "gradient", [_vector_x, _vector_xp, None], 1, bare)
+    if gradient is None:
+        gradient_kernel, exact = _gradient_of(value, value_kernel, dimension, p)
+    else:
+        exact = True
+        gradient_kernel = _adapt(gradient, "gradient", [_vector_x, _vector_xp, None], 1, bare)
     if hvp is None:
-        hvp_kernel = stamp(difference_hvp, gradient=gradient_kernel)
+        differences = stamp(difference_along, gradient=gradient_kernel)
+        template = difference_hvp if exact else wide_difference_hvp
+        hvp_kernel = stamp(template, along=differences)
     else:
         hvp_kernel = _adapt(hvp, "hvp", [_hvp_xv, _hvp_xvp, None], 2, bare)
     rhos = [
@@ -178,6 +215,28 @@ def custom(
         data=data,
         **samples,
     )
+
+
+def _gradient_of(function, kernel, dimension, p):
+    """Return a kernel for the gradient of a function, and whether it is exact."""
+    differences = stamp(difference_gradient, value=kernel)
+    count = len(inspect.signature(python_function(function)).parameters)
+    steps = stamp(complex_gradient if count == 1 else complex_gradient_p, user=function)
+    rng = np.random.default_rng(2026)
+    one, other, compared = np.empty(dimension), np.empty(dimension), False
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("error", np.exceptions.ComplexWarning)
+            for x in 2.0 * rng.standard_normal((TRIALS, dimension)):
+                steps(x, p, one)
+                differences(x, p, other)
+                if np.isfinite(other).all():
+                    compared = True
+                    if not np.abs(one - other).max() <= AGREE * np.abs(other).max():
+                        return differences, False
+    except REFUSALS:
+        return differences, False
+    return (steps, True) if compared else (differences, False)
 
 
 def _adapt(function, name, adapters, first, bare):
@@ -276,8 +335,55 @@ def _batch_xp(x, p, batch, out):
         out[i] = result[i]
 
 
+def difference_gradient(x, p, out):
+    """Write the gradient, by central differences of the value; a template with `value`."""
+    shifted = np.empty(x.size)
+    for i in range(x.size):
+        shifted[i] = x[i]
+    for i in range(x.size):
+        step = GRADIENT_STEP * (1.0 + abs(x[i]))
+        shifted[i] = x[i] + step
+        upper = value(shifted, p)
+        right = shifted[i]
+        shifted[i] = x[i] - step
+        out[i] = (upper - value(shifted, p)) / (right - shifted[i])
+        shifted[i] = x[i]
+
+
+def complex_gradient(x, p, out):
+    """Write the gradient, by complex steps of the value; a template with `user`."""
+    z = np.empty(x.size, np.complex128)
+    for i in range(x.size):
+        z[i] = x[i]
+    for i in range(x.size):
+        z[i] = complex(x[i], TINY)
+        out[i] = np.imag(user(z)) / TINY
+        z[i] = x[i]
+
+
+def complex_gradient_p(x, p, out):
+    """Write the same where `user` takes parameters."""
+    z = np.empty(x.size, np.complex128)
+    for i in range(x.size):
+        z[i] = x[i]
+    for i in range(x.size):
+        z[i] = complex(x[i], TINY)
+        out[i] = np.imag(user(z, p)) / TINY
+        z[i] = x[i]
+
+
 def difference_hvp(x, v, p, out):
-    """Write the Hessian at `x` times `v`, by central differences; a template with `gradient`."""
+    """Write the Hessian at `x` times `v`, by differences of an exact gradient; with `along`."""
+    along(x, v, p, GRADIENT_STEP, out)
+
+
+def wide_difference_hvp(x, v, p, out):
+    """Write the same where the gradient is made of differences, with a longer step."""
+    along(x, v, p, HVP_STEP, out)
+
+
+def difference_along(x, v, p, relative_step, out):
+    """Write the central difference of the gradient along `v`; a template with `gradient`."""
     d = x.size
     size = 0.0
     length = 0.0
@@ -288,7 +394,7 @@ def difference_hvp(x, v, p, out):
         for i in range(d):
             out[i] = 0.0
         return
-    step = 6.0554544523933395e-06 * (1.0 + size) / length  # cube root of the machine epsilon
+    step = relative_step * (1.0 + size) / length
     shifted = np.empty(d)
     upper = np.empty(d)
     for i in range(d):

@@ -1335,6 +1335,12 @@ EXAMPLES = [
         "starts must have shape (n, 2), one start",
     ),
     ("lib.ensembles.basins", ValueError, "starts", -1, "starts must have shape (n, 2), one start"),
+    ("lib.ensembles.find_critical_points", TypeError, "problem", None, "problem must be a Problem"),
+    ("lib.ensembles.find_critical_points", ValueError, "tol", -1, "tol must be"),
+    ("lib.ensembles.survey", TypeError, "problem", None, "problem must be a Problem (see"),
+    ("lib.ensembles.survey", ValueError, "low", 3.0, "low must be below high"),
+    ("lib.ensembles.race", TypeError, "problem", None, "problem must be a Problem (see"),
+    ("lib.ensembles.race", ValueError, "measure", "time", "measure must be"),
     ("lib.ensembles.escape_times", TypeError, "problem", None, "problem must be a Problem (see"),
     (
         "lib.ensembles.escape_times",

@@ -710,6 +710,42 @@ add(
     slow={"n_iter": 50, "burn_in": 50},
     nan=True,
 )
+add(
+    E,
+    "find_critical_points",
+    {
+        "problem": WELL,
+        "low": np.array([-2.0, -2.0]),
+        "high": np.array([2.0, 2.0]),
+        "n_starts": 3,
+        "tol": 1e-8,
+        "distance": 1e-3,
+        "seed": 1,
+    },
+    tries=200,
+    slow={"n_starts": 20},
+)
+add(
+    E,
+    "survey",
+    {"problem": WELL, "low": np.array([-2.0, -2.0]), "high": np.array([2.0, 2.0]), "seed": 1},
+    tries=200,
+)
+add(
+    E,
+    "race",
+    {
+        "problem": WELL,
+        "starts": STARTS,
+        "goal": 0.1,
+        "measure": "gradient_norm",
+        "smoothness": 2.0,
+        "max_evaluations": 20,
+        "entries": {"gradient_descent": {"learning_rate": "1/L"}},
+    },
+    tries=200,
+    slow={"max_evaluations": 100},
+)
 add(E, "proportion_interval", {"k": 1, "n": 10, "confidence": 0.95})
 for name in ("inactive_neurons", "dead_layers"):
     add(E, name, {"problem": NETWORK, "theta": THETA, "strict": False, "executor": None})
@@ -767,7 +803,7 @@ add(
     slow={"width": 100, "n_layers": 20, "n": (1000, 2**53)},
     tries=500,
 )
-for name in ("Basins", "Ensemble", "Proportion", "StableManifold"):
+for name in ("Basins", "Ensemble", "Plane", "Proportion", "Race", "StableManifold", "Survey"):
     add(E, name, {}, nothing, tries=0)
 CALLS["Ensemble.counts"] = Call(lambda: ensembles.run_many(WELL, STARTS, max_iter=1).counts, {}, 0)
 

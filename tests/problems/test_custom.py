@@ -1,5 +1,7 @@
 """A reader's own functions: every signature, clear errors, and no needless compilation."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from numba import njit
@@ -275,3 +277,66 @@ def test_value_that_needs_parameters_must_get_them():
 def test_options_are_named(options, error, message):
     with pytest.raises(error, match=message):
         make(**options)
+
+
+@njit
+def smooth(x):
+    return np.exp(x[0]) * np.sin(x[1]) + x[0] ** 2 * x[1]
+
+
+@njit
+def bent(x):
+    return abs(x[0]) ** 3 + max(x[1], 0.0) ** 2
+
+
+@njit
+def half_abs(x):
+    return np.abs(x[0]) * x[0] + x[1] ** 2
+
+
+@njit
+def powers(x):
+    return x[0] ** 4 + x[1] ** 3
+
+
+@njit
+def shifted(x, p):
+    square = (x[0] - p[0]) ** 2
+    return square**2 + p[1] * x[1] ** 2
+
+
+def test_gradient_of_an_analytic_function_is_exact():
+    problem, x = problems.custom(smooth, dimension=2), np.array([0.3, -1.2])
+    exact = np.array(
+        [np.exp(0.3) * np.sin(-1.2) + 2 * 0.3 * -1.2, np.exp(0.3) * np.cos(-1.2) + 0.09]
+    )
+    np.testing.assert_allclose(problem.gradient(x), exact, rtol=1e-14)
+    mixed = np.exp(0.3) * np.cos(-1.2) + 2 * 0.3
+    assert problem.hessian(x)[0, 1] == pytest.approx(mixed, rel=1e-8)
+
+
+def test_powers_of_complex_numbers_are_not_trusted():
+    problem = problems.custom(powers, dimension=2)
+    np.testing.assert_allclose(problem.gradient([-1.3, 0.5]), [4 * (-1.3) ** 3, 0.75], rtol=1e-8)
+
+
+@pytest.mark.parametrize("function", [bent, half_abs])
+def test_gradient_of_another_function_is_a_difference(function):
+    problem = problems.custom(function, dimension=2)
+    slopes = {bent: [3 * 0.7**2, 2 * 0.4], half_abs: [2 * 0.7, 0.8]}[function]
+    np.testing.assert_allclose(problem.gradient([0.7, 0.4]), slopes, rtol=1e-8)
+    slopes = {bent: [-3 * 0.7**2, 0.0], half_abs: [1.4, -0.8]}[function]
+    np.testing.assert_allclose(problem.gradient([-0.7, -0.4]), slopes, rtol=1e-8, atol=1e-9)
+    assert problem.hessian([0.7, 0.4])[1, 1] == pytest.approx(2.0, rel=1e-4)
+
+
+def test_gradient_with_parameters_follows_them():
+    problem = problems.custom(shifted, dimension=2, parameters=[1.0, 3.0])
+    np.testing.assert_allclose(problem.gradient([2.0, 0.5]), [4.0, 3.0], rtol=1e-14)
+    other = dataclasses.replace(problem, parameters=np.array([0.0, 1.0]))
+    np.testing.assert_allclose(other.gradient([2.0, 0.5]), [32.0, 1.0], rtol=1e-14)
+
+
+def test_dimension_must_be_given():
+    with pytest.raises(TypeError, match="dimension must be given"):
+        problems.custom(smooth)
