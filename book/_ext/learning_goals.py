@@ -35,6 +35,7 @@ TITLES = {
     "approximate_newton": "Part 4",
     "nonconvergence": "Part 5",
     "performance": "At scale",
+    "synthesis": "Synthesis",
 }
 OVERVIEW_MINUTES = 15  # for an overview page that names no time itself
 GOALS = re.compile(r"^After this page you will be able to\s*\n((?:- .+\n(?:[ \t]+\S.*\n)*)+)", re.M)
