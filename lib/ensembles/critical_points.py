@@ -4,13 +4,13 @@ import numpy as np
 
 from lib import _validation as check
 from lib._vectors import norm
-from lib.curvature import classify
 from lib.ensembles.runs import uniform_starts
 from lib.problems import Problem, critical_point
 
 MOST = 100  # critical points that are told apart; more are a curve of them
 STEPS, POLISH = 100, 8
-EIGENVALUE_TOL = 1e-9  # relative
+EIGENVALUE_TOL, ROUGH_TOL = 1e-9, 1e-5  # of the largest; where gradients are differences
+WIDEST = 1e8
 NUDGE = 1e-3  # of the largest curvature: the first shift
 
 
@@ -31,7 +31,7 @@ def find_critical_points(problem, low, high, n_starts=200, tol=1e-8, distance=1e
         Number of random starts.
     tol : float
         Above 0, at most 1. A point counts as critical if its gradient norm is at most `tol` times
-        the median of the norms at the starts, or at most `tol`, and a Newton step from it is short.
+        the median of the norms at the starts, and a Newton step from it is short.
     distance : float
         Above 0, at most 1. What short is, as a share of the box's diagonal; points nearer to each
         other than that are one.
@@ -41,7 +41,8 @@ def find_critical_points(problem, low, high, n_starts=200, tol=1e-8, distance=1e
     Returns
     -------
     tuple of CriticalPoint
-        At most 100, the lowest first, each with its kind. Points outside the box are left out.
+        At most 100, the lowest first, each with its kind. An eigenvalue of the Hessian counts as
+        zero below a billionth of the largest, or what its error by differences is. Points outside the box are left out.
         What no start leads to is missed: a list can be incomplete, and more starts find more.
 
     Raises
@@ -69,15 +70,17 @@ def find_critical_points(problem, low, high, n_starts=200, tol=1e-8, distance=1e
     count = check.size(n_starts, "n_starts", each=d)
     starts = uniform_starts(count, low, high, d, seed)
     low, high = (np.broadcast_to(check.floats(c, n), d) for c, n in ((low, "low"), (high, "high")))
+    if max(np.abs(low).max(), np.abs(high).max()) > WIDEST:
+        raise ValueError(f"low and high must be at most {WIDEST:g}: use other units")
     with np.errstate(all="ignore"):  # the box may reach where the function overflows
-        return _search(problem, starts, low, high, largest, apart)
+        return search(problem, starts, low, high, largest, apart)
 
 
-def _search(problem, starts, low, high, largest, apart):
+def search(problem, starts, low, high, largest=1e-8, apart=1e-3):
     """Return the critical points that are found from the starts."""
     norms = [float(norm(problem.gradient(x))) for x in starts]
     usual = np.median([size for size in norms if np.isfinite(size)] or [0.0])
-    largest *= max(1.0, float(usual))
+    largest *= float(usual) if usual > 0.0 else 1.0
     slack = 1e-6 * (high - low)
     reach, found, kept = apart * float(np.linalg.norm(high - low)), [], []
     for x in starts:
@@ -92,7 +95,7 @@ def _search(problem, starts, low, high, largest, apart):
         if len(kept) == MOST:
             break
     return tuple(
-        critical_point(x, classify(problem, x, 2 * largest, _resolution(problem, x)).kind, value)
+        critical_point(x, _kind(problem, x), value)
         for value, x in kept
         if np.isfinite(value)
     )
@@ -153,9 +156,25 @@ def _newton_step(problem, x):
     return float(np.linalg.norm(slopes[seen] / curvatures[seen]))
 
 
-def _resolution(problem, x):
-    """Return how small an eigenvalue can be told from zero: Hessians by differences have errors."""
+def _kind(problem, x):
+    """Return the kind of a critical point; small eigenvalues of Hessians by differences are zero."""
     columns = np.array([problem.hvp(x, e) for e in np.eye(x.size)])
-    largest = np.abs(columns).max()
-    asymmetry = np.abs(columns - columns.T).max()
-    return EIGENVALUE_TOL if largest == 0.0 else max(EIGENVALUE_TOL, 10 * asymmetry / largest)
+    eigenvalues = np.linalg.eigvalsh((columns + columns.T) / 2)
+    largest = np.abs(eigenvalues).max()
+    rough = gradient_source(problem) == "differences"
+    zero = (ROUGH_TOL if rough else EIGENVALUE_TOL) * largest
+    zero = max(zero, 10 * np.abs(columns - columns.T).max())
+    low, high = eigenvalues[0], eigenvalues[-1]
+    if low > zero:
+        return "minimizer"
+    if high < -zero:
+        return "maximizer"
+    return "strict saddle" if low < -zero else "degenerate"
+
+
+def gradient_source(problem):
+    """Return where a problem's gradient comes from: "complex steps", "differences" or "given"."""
+    name = getattr(problem.gradient_kernel, "__name__", "")
+    if name.startswith("complex_gradient"):
+        return "complex steps"
+    return "differences" if name.startswith("difference_gradient") else "given"

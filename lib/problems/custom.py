@@ -106,8 +106,8 @@ def custom(
         If a function is not jitted with ``numba.njit`` or takes a wrong number of arguments, or
         `dimension` is missing.
     ValueError
-        If `dimension` is below 1, only one of `batch_gradient` and `n_samples` is given, or a
-        gradient returns another number of entries than d (raised at the first call). What else
+        If `dimension` is below 1, `value` reads beyond it, changes x or returns anything but one
+        number, only one of `batch_gradient` and `n_samples` is given, or a gradient returns another number of entries than d (raised at the first call). What else
         a function returns wrongly, numba refuses at the first call, with a long message.
 
     Examples
@@ -161,6 +161,7 @@ def custom(
     dimension = check.size(dimension, "dimension")
     p = frozen([] if parameters is None else check.vector(parameters, "parameters"))
     bare = parameters is None
+    _try_once(value, dimension, p)
     value_kernel = _adapt(value, "value", [_value_x, _value_xp], 1, bare)
     if gradient is None:
         gradient_kernel, exact = _gradient_of(value, value_kernel, dimension, p)
@@ -217,6 +218,30 @@ def custom(
     )
 
 
+def _try_once(value, dimension, p):
+    """Refuse a value that reads beyond x, changes it, or returns anything but a number."""
+    function = python_function(value)
+    if not is_kernel(value) or not 1 <= len(inspect.signature(function).parameters) <= 2:
+        return  # what is wrong is told elsewhere
+    x = 1.0 + 0.1 * np.random.default_rng(2026).standard_normal(dimension)
+    given = x.copy()
+    try:
+        with np.errstate(all="ignore"):
+            alone = len(inspect.signature(function).parameters) == 1
+            result = function(given) if alone else function(given, p)
+    except IndexError as error:
+        raise ValueError(
+            f"value must read no more than dimension = {dimension} entries of x, and no more "
+            f"parameters than there are: {error}"
+        ) from error
+    except Exception:  # the point is outside the domain, or plain Python cannot run it
+        return
+    if not np.array_equal(given, x):
+        raise ValueError("value must not change x: work on a copy, x = x.copy()")
+    if result is None or np.shape(result) != ():
+        raise ValueError(f"value must return one number; it returned {check.shown(result)}")
+
+
 def _gradient_of(function, kernel, dimension, p):
     """Return a kernel for the gradient of a function, and whether it is exact."""
     differences = stamp(difference_gradient, value=kernel)
@@ -254,7 +279,10 @@ def _adapt(function, name, adapters, first, bare):
         counts = f"{first} to {first + len(adapters) - 1}"
         raise TypeError(f"{name} must take {counts} arguments; it takes {count}")
     if bare and count == first + 1:
-        raise TypeError(f"{name} takes {count} arguments, one of them p, so give parameters")
+        raise TypeError(
+            f"{name} takes {count} arguments, one of them p, so give parameters (all coordinates "
+            "come in one array: x[0], x[1], ...)"
+        )
     adapter = adapters[count - first]
     return function if adapter is None else stamp(adapter, user=function)
 
