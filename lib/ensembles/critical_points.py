@@ -41,9 +41,10 @@ def find_critical_points(problem, low, high, n_starts=200, tol=1e-8, distance=1e
     Returns
     -------
     tuple of CriticalPoint
-        At most 100, the lowest first, each with its kind. An eigenvalue of the Hessian counts as
-        zero below a billionth of the largest, or what its error by differences is. Points outside the box are left out.
-        What no start leads to is missed: a list can be incomplete, and more starts find more.
+        At most 100, the lowest first, each with its kind; points outside the box are left out. An
+        eigenvalue of the Hessian counts as zero below a billionth of the largest one, or below
+        what differences cannot resolve. What no start leads to is missed: a list can be
+        incomplete, and more starts find more.
 
     Raises
     ------
@@ -73,20 +74,24 @@ def find_critical_points(problem, low, high, n_starts=200, tol=1e-8, distance=1e
     if max(np.abs(low).max(), np.abs(high).max()) > WIDEST:
         raise ValueError(f"low and high must be at most {WIDEST:g}: use other units")
     with np.errstate(all="ignore"):  # the box may reach where the function overflows
-        return search(problem, starts, low, high, largest, apart)
+        norms = [float(norm(problem.gradient(x))) for x in starts]
+        usual = float(np.median([size for size in norms if np.isfinite(size)] or [0.0]))
+        exact = gradient_source(problem) != "differences"
+        return search(problem, starts, low, high, exact, usual, largest, apart)
 
 
-def search(problem, starts, low, high, largest=1e-8, apart=1e-3):
-    """Return the critical points that are found from the starts."""
-    norms = [float(norm(problem.gradient(x))) for x in starts]
-    usual = np.median([size for size in norms if np.isfinite(size)] or [0.0])
-    largest *= float(usual) if usual > 0.0 else 1.0
+def search(problem, starts, low, high, exact, usual, tol=1e-8, apart=1e-3):
+    """Return the critical points that are found from the starts.
+
+    `exact` tells whether the gradient is, and `usual` is how large it usually is in the box.
+    """
+    largest = tol * usual if usual > 0.0 else tol
     slack = 1e-6 * (high - low)
     reach, found, kept = apart * float(np.linalg.norm(high - low)), [], []
     for x in starts:
         end, size = _polished(problem, *_descend_norm(problem, x))
         inside = ((low - slack <= end) & (end <= high + slack)).all()
-        if size <= largest and inside and _newton_step(problem, end) <= reach:
+        if size <= largest and inside and _is_near(problem, end, reach):
             found.append((float(problem.value(end)), end))
     found.sort(key=lambda pair: pair[0])
     for value, x in found:
@@ -95,7 +100,7 @@ def search(problem, starts, low, high, largest=1e-8, apart=1e-3):
         if len(kept) == MOST:
             break
     return tuple(
-        critical_point(x, _kind(problem, x), value)
+        critical_point(x, _kind(problem, x, exact), value)
         for value, x in kept
         if np.isfinite(value)
     )
@@ -145,24 +150,32 @@ def _polished(problem, x, size):
     return (end, ahead) if ahead <= size else (x, size)
 
 
+def _is_near(problem, x, reach):
+    """Tell whether Newton steps from here are short, and get shorter: a critical point is near."""
+    first = _newton_step(problem, x)
+    length = np.linalg.norm(first)
+    if not length <= reach:
+        return False
+    return length <= 1e-9 * reach or np.linalg.norm(_newton_step(problem, x - first)) < 0.9 * length
+
+
 def _newton_step(problem, x):
-    """Return how far away the model of second order sees a critical point."""
+    """Return the step to the critical point of the model of second order."""
     hessian = problem.hessian(x)
     if not np.isfinite(hessian).all():
-        return np.inf
+        return np.full(x.size, np.inf)
     curvatures, directions = np.linalg.eigh(hessian)
     slopes = directions.T @ problem.gradient(x)
     seen = np.abs(curvatures) > 1e-13 * np.abs(curvatures).max()
-    return float(np.linalg.norm(slopes[seen] / curvatures[seen]))
+    return directions[:, seen] @ (slopes[seen] / curvatures[seen])
 
 
-def _kind(problem, x):
-    """Return the kind of a critical point; small eigenvalues of Hessians by differences are zero."""
+def _kind(problem, x, exact):
+    """Return the kind of a critical point; eigenvalues that are not resolved count as zero."""
     columns = np.array([problem.hvp(x, e) for e in np.eye(x.size)])
     eigenvalues = np.linalg.eigvalsh((columns + columns.T) / 2)
     largest = np.abs(eigenvalues).max()
-    rough = gradient_source(problem) == "differences"
-    zero = (ROUGH_TOL if rough else EIGENVALUE_TOL) * largest
+    zero = (EIGENVALUE_TOL if exact else ROUGH_TOL) * largest
     zero = max(zero, 10 * np.abs(columns - columns.T).max())
     low, high = eigenvalues[0], eigenvalues[-1]
     if low > zero:

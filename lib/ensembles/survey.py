@@ -7,22 +7,32 @@ from dataclasses import dataclass
 import numpy as np
 
 from lib import _validation as check
-from lib.ensembles.critical_points import find_critical_points
+from lib.ensembles.critical_points import MOST, gradient_source, search
 from lib.ensembles.runs import run_many, uniform_starts
-from lib.problems import CriticalPoint, Problem, critical_point
+from lib.problems import CriticalPoint, Problem, critical_point, rescaled
 
 SAMPLES = 1000  # random points at which the function is looked at
-RUNS = 200  # of backtracking gradient descent
+STARTS = 200  # of runs, and of the search for critical points
+MAX_ITER = 3000
+LOOKS = 100  # Hessians
 EPSILON = np.finfo(float).eps
 DIFFERENCE = 6e-6  # the usual step of a central difference
-KINK = 1e-6  # of the coordinates: the step across a kink
+FINEST = 1e-3  # the narrowest box in which such a step is small
+WIDEST = 1e8
 FAR = 3  # times the size of the box
+KINKS = (1e-6, 1e-5, 1e-4)  # steps across a kink, in sizes of the box
 WIDTH = 78  # characters of a printed line
 SMALLEST = 1e-12  # what is printed as another number than 0
 ROUGH = 1000  # times the rounding of the values
 ILL_CONDITIONED = 1e4
+UNRESOLVED = 1e12  # a ratio of curvatures beyond which the smaller is rounding
 MANY = 10  # critical points of one value: they are not isolated
 PER_DIGIT = math.log(10)
+SOURCES = {
+    "complex steps": "by complex steps, to the last digits",
+    "differences": "by differences of values, to about ten digits",
+    "given": "as the problem gives it",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +98,8 @@ class Survey:
         Share of random points where the gradient is zero.
     noise : float
         By how much values of neighboring points differ in an irregular way.
+    gradient : str
+        Where the gradient comes from: "complex steps", "differences" or "given".
     ends : dict
         How many of 200 runs of backtracking gradient descent ended with which status.
     plane : Plane
@@ -106,6 +118,7 @@ class Survey:
     largest_curvature: float
     flat: float
     noise: float
+    gradient: str
     ends: dict
     plane: Plane
     remarks: tuple
@@ -113,27 +126,38 @@ class Survey:
     @property
     def condition_number(self):
         """Largest by smallest curvature at the lowest minimizer; NaN without one."""
-        if self.eigenvalues is None:
-            return math.nan
-        low, high = self.eigenvalues
-        return float(high / low) if low > 0 else math.inf
+        return math.nan if self.eigenvalues is None else float(np.divide(*self.eigenvalues[::-1]))
+
+    @property
+    def learning_rate(self):
+        """One by the largest curvature seen; 1 where none was seen."""
+        seen = self.largest_curvature
+        return 1.0 / seen if np.isfinite(seen) and seen > 0.0 else 1.0
 
     def __str__(self):
-        lines = []
+        lines = [f"gradient: {SOURCES[self.gradient]}"]
         if self.ends:
             kinds = [point.kind for point in self.critical_points]
-            each = [f"{kinds.count(k)} {k}" for k in dict.fromkeys(kinds)]
-            lines.append(f"critical points found: {', '.join(each) or 'none'}")
+            each = [_count(kinds.count(k), k) for k in dict.fromkeys(kinds)]
+            more = ", the lowest 100 of more" if len(kinds) == MOST else ""
+            lines.append(f"critical points found: {', '.join(each) or 'none'}{more}")
         if self.critical_points:
             best = self.critical_points[0] if self.minimum is None else self.minimum
-            name = "lowest minimizer" if self.minimum else f"lowest one, {best.kind}"
+            name = "lowest minimizer" if self.minimum else f"the lowest one, {best.kind}"
             where = np.array2string(np.round(best.x, 10) + 0.0, precision=4, suppress_small=True)
             value = best.value if abs(best.value) > SMALLEST else 0.0
             lines.append(f"{name}: value {value:.6g} at {where}")
         if self.minimum is not None:
-            lines.append(f"condition number there: {self.condition_number:.3g}")
+            lines.append(f"condition number there: {self.condition_number:.2g}")
         wrap = textwrap.TextWrapper(WIDTH, subsequent_indent="  ")
         return "\n".join([*lines, *(wrap.fill(f"- {remark}") for remark in self.remarks)])
+
+
+def _count(number, kind):
+    """Return a number of critical points in words."""
+    if kind == "degenerate":
+        return f"{number} degenerate"
+    return f"{number} {kind}" + ("s" if number > 1 else "")
 
 
 def survey(problem, low, high, seed=0):
@@ -144,7 +168,7 @@ def survey(problem, low, high, seed=0):
     problem : Problem
         The function, of at most 100 coordinates; see `lib.problems.custom` for your own.
     low, high : float or array_like, shape (d,)
-        Corners of the box.
+        Corners of the box, within 1e8 of the origin.
     seed : int
         Seed of the random points.
 
@@ -163,79 +187,299 @@ def survey(problem, low, high, seed=0):
     --------
     >>> from lib import ensembles, problems
     >>> print(ensembles.survey(problems.double_well(), -2, 2))
-    critical points found: 2 minimizer, 1 strict saddle
+    gradient: as the problem gives it
+    critical points found: 2 minimizers, 1 strict saddle
     lowest minimizer: value -0.25 at [ 0. -1.]
     condition number there: 2
 
     Notes
     -----
     Everything is estimated from random points and runs: a remark is a reason to look, its absence
-    no proof. The noise is estimated from a table of differences, after Moré and Wild (2011). Used
-    in "Try it on your own function".
+    no proof. All of it is done in units in which the box and the differences of values are about 1,
+    so that the units of the function do not matter. The noise is estimated from a table of
+    differences, after Moré and Wild (2011). Used in "Try it on your own function".
     """
     check.instance(problem, "problem", Problem, "a Problem (see lib.problems.custom)")
     points = uniform_starts(SAMPLES, low, high, problem.dimension, seed)
-    plane = _plane(problem, low, high, (), None)
-    with np.errstate(all="ignore"):
-        values = problem.value(points)
+    return _Look(problem, points, low, high, seed).survey()
+
+
+class _Look:
+    """A survey being made."""
+
+    def __init__(self, problem, points, low, high, seed):
+        d = problem.dimension
+        if d > 100:
+            raise ValueError(f"problem must have at most 100 coordinates; {problem.name} has {d}")
+        self.original, self.seed, self.remarks = problem, seed, []
+        self.low, self.high = (np.broadcast_to(np.asarray(c, float), d) for c in (low, high))
+        if max(np.abs(self.low).max(), np.abs(self.high).max()) > WIDEST:
+            raise ValueError(f"low and high must be at most {WIDEST:g}: use other units")
+        self.source = gradient_source(problem)
+        self.half = (self.high - self.low) / 2
+        if self.source == "differences" and 2 * self.half.min() < FINEST:
+            raise ValueError(
+                f"low and high must be at least {FINEST:g} apart where the gradient is made of "
+                "differences: use other units"
+            )
+        self.points = points
+
+    def say(self, text):
+        """Add a remark."""
+        self.remarks.append(text)
+
+    def made(self, found=(), minimum=None, spectrum=None, curvature=math.nan, flat=0.0, noise=0.0):
+        """Return the survey as far as it has come."""
+        plane = _plane(self.original, self.low, self.high, found, minimum)
+        ends = getattr(self, "ends", {})
+        remarks = tuple(self.remarks)
+        numbers = (found, minimum, spectrum, curvature, flat, noise)
+        return Survey(*numbers, self.source, ends, plane, remarks)
+
+    def survey(self):
+        """Look at everything."""
+        with np.errstate(all="ignore"):
+            change = self.values()
+            if change is not None:
+                return self.made(noise=change)
+            noise, rough = self.derivatives()
+            flat = self.flatness(rough)
+            runs = self.runs(rough)
+            found = () if rough else self.points_found(runs)
+            minimum = next((point for point in found if point.kind == "minimizer"), None)
+            self.about_points(found, minimum, flat, rough)
+            spectrum = None if minimum is None else _spectrum(self.original, minimum.x)
+            places = [*self.points[:LOOKS], *(point.x for point in found)]
+            seen = [np.abs(_spectrum(self.original, x)).max() for x in places]
+            seen = [size for size in seen if np.isfinite(size)]
+            return self.made(found, minimum, spectrum, max(seen, default=math.nan), flat, noise)
+
+    def values(self):
+        """Look at the values; return how much they change at one point, or None."""
+        values = self.original.value(self.points)
         finite = np.isfinite(values)
         if not finite.any():
-            text = (
+            self.say(
                 "At none of 1000 random points of this box is the value a finite number. Choose "
                 "another box, or look for a division by zero or a root of a negative number."
             )
-            return Survey((), None, None, math.nan, 0.0, 0.0, {}, plane, (text,))
-        remarks = []
+            return 0.0
         if not finite.all():
-            remarks.append(
+            self.say(
                 f"At {SAMPLES - finite.sum()} of {SAMPLES} random points of the box the value is "
                 "not a finite number; a run that comes there ends as diverged."
             )
-        points, values = points[finite], values[finite]
-        again = problem.value(points)
+        self.points, values = self.points[finite], values[finite]
+        again = self.original.value(self.points)
         if not np.array_equal(again, values):
             change = float(np.max(np.abs(again - values)))
-            remarks.append(
+            self.say(
                 "Computed again at the same point, the value changes, by up to "
                 f"{change:.2g}. That is no function but a random number: every gradient made of "
                 "it is noise. Draw the random numbers once, before, and use the same ones always; "
                 "or write a mean over samples and give its batch_gradient."
             )
-            return Survey((), None, None, math.nan, 0.0, change, {}, plane, tuple(remarks))
-        size = float(np.max(np.abs(values)))
-        norms = np.array([np.linalg.norm(problem.gradient(x)) for x in points])
-        steps = np.ptp(points, axis=0).max()
-        flat = float(np.mean(norms <= 1e-13 * max(size, 1e-300) / steps))
-        noise = _noise(problem, points[:20], steps, seed)
-        usual = float(np.median(norms[np.isfinite(norms)])) if np.isfinite(norms).any() else 0.0
-        remarks += _about_derivatives(problem, points, size, noise, usual)
-        if flat > 0:
-            remarks.append(_about_flat(flat))
-        rough = noise > ROUGH * EPSILON * size
-        found = () if rough else find_critical_points(problem, low, high, seed=seed)
-        minimum = next((point for point in found if point.kind == "minimizer"), None)
-        spectrum = None if minimum is None else _spectrum(problem, minimum.x)
-        places = [*points[:100], *(point.x for point in found)]
-        curvatures = [np.abs(_spectrum(problem, x)).max() for x in places]
-        curvatures = [c for c in curvatures if np.isfinite(c)]
-        largest = float(max(curvatures)) if curvatures else math.nan
-        ends, valley, more = _runs(problem, points[:RUNS], values, largest, rough)
-        remarks += more
-        if minimum is None and valley > ILL_CONDITIONED and not rough and flat == 0:
-            remarks.append(
-                "Runs of gradient descent end in a narrow valley: across it the curvature is about "
-                f"{valley:.0g} times the one along it. That is bad scaling. Change the units "
-                "(`problems.rescaled`), or use second derivatives."
+            return change
+        spread = float(np.ptp(values))
+        if not 1e-60 < spread < 1e60:
+            spread = 1.0
+        self.unit = spread
+        half = np.clip(self.half, 1e-60, 1e60)
+        self.problem = rescaled(self.original, half, 1.0 / spread)
+        self.half, self.z = half, self.points / half
+        self.heights = values / spread
+        return None
+
+    def derivatives(self):
+        """Look at noise and gradients; return the noise and whether it spoils differences."""
+        size = float(np.max(np.abs(self.heights)))
+        noise = _noise(self.problem, self.z[:20], self.seed)
+        self.slopes = np.array([self.problem.gradient(z) for z in self.z])
+        if noise > ROUGH * EPSILON * size:
+            step = noise ** (1 / 3)
+            usual = np.median([np.linalg.norm(_slopes(self.problem, z, step)) for z in self.z[:50]])
+            self.say(
+                f"The values are rough: between close neighbors they jump about by "
+                f"{noise * self.unit:.0e}. A gradient by the usual differences is then wrong by up "
+                f"to {noise / DIFFERENCE / usual:.0e} times its size. Smooth the function, or take "
+                "differences with a step of about the cube root of the noise (in units in which "
+                "box and values are about 1)."
             )
-        remarks += _about_points(found, minimum, spectrum, flat, rough, problem.dimension)
-        plane = _plane(problem, low, high, found, minimum)
-    return Survey(found, minimum, spectrum, largest, flat, noise, ends, plane, tuple(remarks))
+            return noise * self.unit, True
+        wrong = 0
+        for z, given in zip(self.z, self.slopes, strict=True):
+            slopes = _slopes(self.problem, z, DIFFERENCE)
+            error = 1e-4 * np.abs(slopes) + 1e3 * EPSILON * size / DIFFERENCE + 1e-6
+            wrong += bool(not (np.abs(given - slopes) <= error).all() and np.isfinite(slopes).all())
+        if wrong > SAMPLES / 100:
+            self.say(
+                "The gradient does not belong to the value: at "
+                f"{100 * wrong / len(self.z):.0f} % of the random points it differs from "
+                "differences of the value. Look for a mistake in the derivative, or for kinks and "
+                "jumps."
+            )
+        return noise * self.unit, False
+
+    def flatness(self, rough):
+        """Look for points where nothing pulls; return their share."""
+        if rough:
+            return 0.0
+        sizes = np.linalg.norm(self.slopes, axis=1)
+        zero = 0.0
+        if self.source == "differences":
+            zero = 10 * EPSILON * np.abs(self.heights) / DIFFERENCE
+        flat = float(np.mean(sizes <= zero))
+        if flat > 0.0:
+            more = " It is constant here, or it goes in steps." if flat == 1.0 else ""
+            self.say(
+                f"At {100 * flat:.0f} % of the random points the gradient is zero: the function is "
+                "flat there. No gradient method moves from such a start, and noise only wanders "
+                f"about.{more}"
+            )
+        return flat
+
+    def runs(self, rough):
+        """Run gradient descent from many points and look at where it ends."""
+        starts = self.z[:STARTS]
+        looks = [np.abs(_spectrum(self.problem, z)).max() for z in self.z[:LOOKS]]
+        largest = max((size for size in looks if np.isfinite(size)), default=1.0) or 1.0
+        runs = run_many(
+            self.problem,
+            starts,
+            method="backtracking_gradient_descent",
+            first_step=1.0 / largest,
+            sufficient_decrease=1e-4,
+            growth=1.5,
+            max_iter=MAX_ITER,
+            tol=1e-9 * largest,
+        )
+        self.ends, status = runs.counts, runs.status
+        away = (np.abs(runs.x - (self.low + self.high) / 2 / self.half) > FAR).any(axis=1)
+        settled = away & (status == "converged")
+        gone = (status == "diverged") | (away & ~settled)
+        values = self.problem.value(runs.x)
+        if gone.any():
+            lowest = float(np.min(values[gone]))
+            text = f"{gone.sum()} of {len(starts)} runs of gradient descent leave the box by far"
+            if lowest < self.heights.min() - 100:
+                text += (
+                    f", where the value falls to {lowest * self.unit:.0e}: the function seems to "
+                    "be unbounded below."
+                )
+            else:
+                text += f", where the value is {lowest * self.unit:.3g} and still falls."
+            self.say(text + " No minimizer is to be found that way.")
+        if settled.any():
+            self.say(
+                f"{settled.sum()} of {len(starts)} runs of gradient descent settle outside the "
+                "box. Look there: enlarge the box."
+            )
+        stuck = int((status == "line_search_failed").sum())
+        there = runs.x[~gone][:20]
+        self.kinks = 0 if rough else sum(_has_kink(self.problem, z, largest) for z in there)
+        if self.kinks:
+            self.say(
+                f"{self.kinks} of {len(there)} runs end at a kink, where the slope jumps. All methods here "
+                "take the function for smooth: they may stop beside the lowest point, or step "
+                "across it for ever. Round the kink off, or expect no more than its place."
+            )
+        elif stuck > len(starts) / 20 and not rough:
+            self.say(
+                f"{stuck} of {len(starts)} runs stop because no step along the gradient lowers the "
+                "value: at the border of the domain, or where rounding hides the fall."
+            )
+        self.ended = there
+        self.unfinished = runs.x[(status == "max_iter") & ~away]
+        return runs.x[~away]
+
+    def points_found(self, ends):
+        """Return the critical points in the box, in the function's own units."""
+        starts = uniform_starts(STARTS, -1, 1, self.original.dimension, self.seed)
+        middle = (self.low + self.high) / 2 / self.half
+        starts = np.concatenate([starts + middle, ends])
+        exact = self.source != "differences"
+        sizes = np.linalg.norm(self.slopes, axis=1)
+        usual = float(np.median(sizes[np.isfinite(sizes)])) if np.isfinite(sizes).any() else 0.0
+        found = search(self.problem, starts, middle - 1, middle + 1, exact, usual)
+        return tuple(
+            critical_point(p.x * self.half, p.kind, p.value * self.unit)
+            for p in found
+            if np.isfinite(p.value * self.unit) and np.isfinite(p.x * self.half).all()
+        )
+
+    def about_points(self, found, minimum, flat, rough):
+        """Say what there is to say of the critical points."""
+        if not found and not rough and not self.kinks:
+            self.say(
+                "No critical point was found in this box. Look at a larger box; or the value falls "
+                "towards a limit that it never reaches."
+            )
+        values = np.array([point.value for point in found]) / self.unit
+        same = int((values <= values.min() + 1e-9).sum()) if found else 0
+        degenerate = sum(point.kind == "degenerate" for point in found)
+        if same >= MANY:
+            self.say(
+                f"{same} of the points found share the lowest value. If they are not isolated, "
+                "they are samples of a curve or a region, and what the eigenvalues say of a single "
+                "one decides little."
+            )
+        elif degenerate and flat == 0:
+            self.say(
+                f"{_count(degenerate, 'degenerate')}: an eigenvalue of the Hessian is zero. The "
+                "second derivative does not tell a minimizer from a saddle there, and gradient "
+                "descent slows down on the way."
+            )
+        if minimum is not None:
+            below = np.mean(self.heights < minimum.value / self.unit - 1e-6)
+            if below > 0:
+                self.say(
+                    f"At {100 * below:.1f} % of the random points the value is lower than at the "
+                    "lowest minimizer: look at the border of the box, at poles, or for further "
+                    "minimizers."
+                )
+        self.about_scaling(minimum, same, flat, rough)
+        if self.original.dimension > 2:
+            through = "the lowest minimizer" if minimum is not None else "the middle of the box"
+            self.say(
+                f"In {self.original.dimension} dimensions random starts find only what attracts "
+                f"many of them, and pictures show a plane through {through}."
+            )
+
+    def about_scaling(self, minimum, same, flat, rough):
+        """Say whether curvatures differ too much, at the lowest minimizer or where runs crawl."""
+        if rough or flat or same >= MANY:
+            return
+        if minimum is not None:
+            low, high = _spectrum(self.original, minimum.x)
+            ratio, places = high / low, [minimum.x / self.half, *self.ended]
+            where = "The lowest minimizer is badly scaled"
+        else:
+            places, ratio, where = [], 0.0, ""
+        crawl = [_ratio(self.problem, z) for z in self.unfinished[:20]]
+        crawl = [each for each in crawl if 1.0 <= each < UNRESOLVED]
+        if ratio <= ILL_CONDITIONED and crawl and np.median(crawl) > ILL_CONDITIONED:
+            ratio, places = float(np.median(crawl)), list(self.unfinished[:20])
+            where = f"{len(self.unfinished)} runs of gradient descent crawl along a narrow valley"
+        if not ILL_CONDITIONED < ratio < UNRESOLVED:
+            return
+        axes = [np.abs(np.linalg.eigh(self.problem.hessian(z))[1][:, -1]) for z in places]
+        straight = np.min(axes, axis=0).max() > 0.99
+        cure = (
+            "Change the units of that coordinate (`problems.rescaled`)"
+            if straight
+            else "The steep direction is no coordinate, so other units do not help: use second "
+            "derivatives"
+        )
+        self.say(
+            f"{where}: the largest curvature is {ratio:.0e} times the smallest. With the learning "
+            f"rate 1/L, for the largest curvature L, gradient descent needs up to "
+            f"{PER_DIGIT * ratio:.0e} steps for each further digit. {cure}."
+        )
 
 
 def _plane(problem, low, high, found, minimum):
     """Return the plane in which a function is drawn."""
     d = problem.dimension
-    low, high = (np.broadcast_to(np.asarray(corner, float), d) for corner in (low, high))
     if d <= 2:
         origin, directions, names = np.zeros(d), np.eye(2)[:, :d], ("$x_1$", "$x_2$" * (d - 1))
         limits = [(float(a), float(b)) for a, b in zip(low, high, strict=True)]
@@ -264,13 +508,29 @@ def _spectrum(problem, x):
     return np.linalg.eigvalsh(hessian)[[0, -1]]
 
 
-def _noise(problem, points, size, seed):
+def _ratio(problem, x):
+    """Return the largest curvature by the smallest, both in absolute value."""
+    hessian = problem.hessian(x)
+    if not np.isfinite(hessian).all():
+        return math.nan
+    sizes = np.abs(np.linalg.eigvalsh(hessian))
+    return float(sizes.max() / sizes.min()) if sizes.min() > 0 else math.inf
+
+
+def _slopes(problem, x, step):
+    """Return the gradient by central differences of the value."""
+    steps = step * (1.0 + np.abs(x))
+    shifts = np.diag(steps)
+    return (problem.value(x + shifts) - problem.value(x - shifts)) / (2.0 * steps)
+
+
+def _noise(problem, points, seed):
     """Return the size of irregular differences between values of neighboring points."""
     rng = np.random.default_rng([seed, 7])
     levels = []
     for x in points:
         direction = rng.standard_normal(x.size)
-        direction *= 1e-7 * size / np.linalg.norm(direction)
+        direction *= 1e-7 / np.linalg.norm(direction)
         table = problem.value(x + np.arange(9)[:, None] * direction)
         for order in range(1, 7):
             table = np.diff(table)
@@ -281,129 +541,14 @@ def _noise(problem, points, size, seed):
     return float(np.median(levels)) if levels else math.nan
 
 
-def _about_derivatives(problem, points, size, noise, usual):
-    """Return remarks on noise, and on a gradient that does not belong to the value."""
-    remarks = []
-    if noise > ROUGH * EPSILON * size:
-        wrong = noise / DIFFERENCE
-        remarks.append(
-            f"The values are rough: between close neighbors they jump about by {noise:.1g}. A "
-            f"gradient by differences is then wrong by about {wrong:.1g}; where it is usual, the "
-            f"gradient is {usual:.1g}. Smooth the function, or compare values far apart: "
-            "differences with a step of about the cube root of the noise."
-        )
-        return remarks
-    errors = []
-    for x in points[:20]:
-        shifts = np.diag(DIFFERENCE * (1 + np.abs(x)))
-        slopes = problem.value(x + shifts) - problem.value(x - shifts)
-        slopes = slopes / (2 * np.diag(shifts))
-        scale = max(np.linalg.norm(slopes), 1e-6 * usual)
-        if np.isfinite(slopes).all() and scale > 0:
-            errors.append(np.linalg.norm(problem.gradient(x) - slopes) / scale)
-    if errors and np.median(errors) > 1e-3:
-        remarks.append(
-            "The gradient does not belong to the value: it differs from differences of the value "
-            f"by {100 * np.median(errors):.0f} %, in the median of {len(errors)} random points. "
-            "Look for a mistake in the derivative."
-        )
-    return remarks
-
-
-def _about_flat(flat):
-    """Return a remark on points where nothing pulls."""
-    return (
-        f"At {100 * flat:.0f} % of the random points the gradient is zero: the function is flat "
-        "there. No gradient method moves from such a start, and noise only wanders about."
-    )
-
-
-def _runs(problem, starts, values, largest, rough):
-    """Return how runs of gradient descent end, in how narrow a valley, and what to say of it."""
-    first = 1.0 / largest if largest > 0 and np.isfinite(largest) else 1.0
-    runs = run_many(
-        problem,
-        starts,
-        method="backtracking_gradient_descent",
-        first_step=first,
-        sufficient_decrease=1e-4,
-        growth=2.0,
-        max_iter=3000,
-        tol=1e-9 * max(largest, 1e-300) if np.isfinite(largest) else 1e-9,
-    )
-    ends = runs.counts
-    center, size = starts.mean(axis=0), np.ptp(starts, axis=0)
-    gone = (runs.status == "diverged") | (np.abs(runs.x - center) > FAR * size).any(axis=1)
-    remarks = []
-    if gone.any():
-        lowest = float(np.min(problem.value(runs.x[gone])))
-        text = f"{gone.sum()} of {len(starts)} runs of gradient descent leave the box by far"
-        if lowest < values.min() - 100 * np.ptp(values):
-            text += f", where the value falls to {lowest:.2g}: the function is unbounded below."
-        else:
-            text += f", where the value is {lowest:.3g} and still falls."
-        remarks.append(text + " No minimizer is to be found that way.")
-    stuck = int((runs.status == "line_search_failed").sum())
-    if stuck > len(starts) / 20:
-        remarks.append(
-            f"{stuck} of {len(starts)} runs stop because no step along the gradient lowers the "
-            "value: at a kink, at the border of the domain, or where rounding hides the fall."
-        )
-    kinks = sum(_has_kink(problem, x, largest) for x in runs.x[~gone][:20])
-    if kinks and not rough:
-        remarks.append(
-            f"{kinks} of 20 runs end at a kink, where the slope jumps. All methods here take the "
-            "function for smooth: they may stop beside the lowest point, or step across it for "
-            "ever. Round the kink off, or expect no more than its place."
-        )
-    ends_there = [np.abs(_spectrum(problem, x)) for x in runs.x[~gone][:20]]
-    ratios = [high / low for low, high in map(sorted, ends_there) if low > 0]
-    return ends, float(np.median(ratios)) if ratios else 1.0, remarks
-
-
 def _has_kink(problem, x, largest):
     """Tell whether the slope jumps at a point, by much more than the curvature explains."""
-    steps = KINK * (1 + np.abs(x))
-    ahead, behind = problem.value(x + np.diag(steps)), problem.value(x - np.diag(steps))
     here = problem.value(x)
-    jumps = np.abs((ahead - here) - (here - behind)) / steps
-    return bool((jumps > 100 * steps * largest).any())
-
-
-def _about_points(found, minimum, spectrum, flat, rough, dimension):
-    """Return remarks on the critical points."""
-    remarks = []
-    if not found and not rough:
-        remarks.append(
-            "No critical point was found in this box. Look at a larger box, or at its border: runs "
-            "may leave through it."
-        )
-    values = np.array([point.value for point in found])
-    same = int((values <= values.min() + 1e-9 * max(1.0, np.ptp(values))).sum()) if found else 0
-    degenerate = sum(point.kind == "degenerate" for point in found)
-    if same >= MANY:
-        remarks.append(
-            f"{same} of the points found share the lowest value: they are not isolated but samples "
-            "of a curve or a region. Each is as good as the others, and what the eigenvalues say "
-            "of a single one decides little."
-        )
-    elif degenerate and flat == 0:
-        remarks.append(
-            f"{degenerate} critical points are degenerate: an eigenvalue of the Hessian is zero. "
-            "The second derivative does not tell a minimizer from a saddle there, and gradient "
-            "descent slows down on the way."
-        )
-    if spectrum is not None and spectrum[1] > ILL_CONDITIONED * spectrum[0] and same < MANY:
-        ratio = spectrum[1] / spectrum[0]
-        remarks.append(
-            f"The lowest minimizer is badly scaled: its largest curvature is {ratio:.1g} times its "
-            "smallest. With the learning rate 1/L gradient descent needs up to "
-            f"{PER_DIGIT * ratio:.1g} steps for each further digit. Change the units "
-            "(`problems.rescaled`), or use second derivatives."
-        )
-    if dimension > 2:
-        remarks.append(
-            f"In {dimension} dimensions random starts find only what attracts many of them, and "
-            "pictures show a plane through the lowest minimizer."
-        )
-    return remarks
+    for width in KINKS:
+        steps = width * (1.0 + np.abs(x))
+        ahead, behind = problem.value(x + np.diag(steps)), problem.value(x - np.diag(steps))
+        jumps = np.abs((ahead - here) - (here - behind)) / steps
+        rounding = 100 * EPSILON * max(1.0, abs(here)) / steps
+        if (jumps > 0.01 + 100 * steps * largest + rounding).any():
+            return True
+    return False
