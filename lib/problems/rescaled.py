@@ -45,14 +45,14 @@ def rescaled(problem, coordinates=1.0, objective=1.0):
 
     Examples
     --------
-    Metres or millimeters, it is the same bowl, but its curvatures are other numbers.
+    Meters or millimeters, it is the same bowl, but its curvatures are other numbers.
 
     >>> from lib import problems
-    >>> metres = problems.quadratic_saddle([1.0, 9.0])
-    >>> millimeters = problems.rescaled(metres, coordinates=1e-3)
-    >>> metres.value([1.0, 1.0]), round(millimeters.value([1000.0, 1000.0]), 12)
+    >>> meters = problems.quadratic_saddle([1.0, 9.0])
+    >>> millimeters = problems.rescaled(meters, coordinates=1e-3)
+    >>> meters.value([1.0, 1.0]), round(millimeters.value([1000.0, 1000.0]), 12)
     (5.0, 5.0)
-    >>> metres.constants["smoothness"], round(millimeters.constants["smoothness"], 12)
+    >>> meters.constants["smoothness"], round(millimeters.constants["smoothness"], 12)
     (9.0, 9e-06)
 
     Notes
