@@ -24,3 +24,14 @@ def grade():
         return said
 
     return run
+
+
+@pytest.fixture(scope="module")
+def box():
+    """Start a student's kernel, in its box where there is one."""
+    from grading import kernel, sandbox
+
+    one = kernel.StudentKernel(None, not sandbox.warning())
+    one.start()
+    yield one
+    one.stop()

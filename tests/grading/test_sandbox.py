@@ -15,14 +15,6 @@ BOXED = not sandbox.warning()
 pytestmark = pytest.mark.skipif(not BOXED, reason="bubblewrap does not work on this machine")
 
 
-@pytest.fixture(scope="module")
-def box():
-    one = kernel.StudentKernel(None, True)
-    one.start()
-    yield one
-    one.stop()
-
-
 def printed(box, code, seconds=30):
     """Return what code prints in the box."""
     outputs, problem = box.run(code, seconds)

@@ -255,14 +255,6 @@ def ask(box, code, question):
     return question(work._fetch("f"))
 
 
-@pytest.fixture(scope="module")
-def box():
-    one = kernel.StudentKernel(None, BOXED)
-    one.start()
-    yield one
-    one.stop()
-
-
 def test_an_error_of_ones_own_is_known_by_its_base(box):
     code = "class Dependent(ValueError):\n    pass\n"
     code += "def f(x):\n    raise Dependent('columns')"
