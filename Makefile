@@ -28,7 +28,7 @@ open: $(VENV)/.book-installed  ## open the book that was built last
 	@$(BUILD) open
 
 test: $(VENV)/.test-installed  ## run every test: library, notebooks, built pages in a browser
-	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests book
+	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder tests book
 
 # Lines in kernels count when numba compiles them, so the cache must be empty; hostile calls, which
 # are many, run a part of theirs in plain Python.

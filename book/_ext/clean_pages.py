@@ -3,8 +3,7 @@
 * Some elements of the theme have a label that hides the words shown in them, which the guidelines
   for accessible pages forbid: a person who says "click Search" is not understood. Labels are
   removed where words are shown, and the words where only a symbol is shown. Entries of the
-  bibliography become items of their list; the role docutils gives them is not allowed in one. The
-  colored tick of the table of execution times becomes a word.
+  bibliography become items of their list; the role docutils gives them is not allowed in one.
 * The line ``# NBVAL_CHECK_OUTPUT``, a mark for the tests, is not shown to readers.
 """
 
@@ -30,8 +29,6 @@ REPAIRS = (
         r'\1 aria-hidden="true"',
     ),
     (re.compile(r'role="doc-biblioentry"'), 'role="listitem"'),
-    # Many machines have no font for the colored tick of the table of execution times.
-    (re.compile("\N{WHITE HEAVY CHECK MARK}"), "done"),
 )
 
 
