@@ -22,11 +22,11 @@ FRAMES = re.compile(
     r'<script type="application/json" class="explore-frames">(.*?)</script>', re.DOTALL
 )
 STILLS = {  # name of the picture: page, figure and frame, both counted from 0
-    "minimizers": ("minimizers/stable_manifold", 1, 5),
-    "generalized_smoothness": ("generalized_smoothness/escaping", 5, 4),
-    "hessian_scaling": ("hessian_scaling/curvature_step", 1, 5),
-    "approximate_newton": ("approximate_newton/local_means_local", 0, 3),
-    "nonconvergence": ("nonconvergence/dead_neurons", 1, 5),
+    "minimizers": ("minimizers/strict_saddles", 0, 3),
+    "generalized_smoothness": ("generalized_smoothness/escaping", 5, 2),
+    "hessian_scaling": ("hessian_scaling/curvature_step", 1, 2),
+    "approximate_newton": ("approximate_newton/local_means_local", 0, 0),
+    "nonconvergence": ("nonconvergence/dead_neurons", 1, 0),
     "which_method_when": ("synthesis/which_method_when", 0, 2),
 }
 
