@@ -251,7 +251,7 @@ def sample_rows(A, weights=None, n_samples=1, scheme="leverage", seed=0, replace
     Notes
     -----
     With replacement, n draws out of n rows do not give the exact matrix: the error falls like
-    one over the square root of the number of draws, for ever. Without replacement, rows are taken
+    one over the square root of the number of draws, forever. Without replacement, rows are taken
     at equal distances along a line on which they lie in random order, each as long as its
     probability (systematic sampling), except for uniform draws. A scheme draws rows with
     probability zero only where they contribute nothing. Used in "How much Hessian is enough".

@@ -178,7 +178,7 @@ def frozen_parameters(problem, theta, executor=None):
     decay. We derive it: frozen are the incoming weights, the bias and the outgoing weights of every
     inactive neuron of the first layer; if a layer is dead, all numbers up to it, the weights that
     lead out of it, and the same for the inactive neurons of the layer above, whose inputs are 0
-    for ever. With the skip "residual" a dead layer counts only if all layers below it are dead,
+    forever. With the skip "residual" a dead layer counts only if all layers below it are dead,
     because those learn through the skip. With a `slope` above 0 or a layer norm nothing is frozen.
     Used in "Dead neurons stay dead" and "Nine optimizers, one theorem".
     """

@@ -56,7 +56,7 @@ def barzilai_borwein(problem, variant=1, first_step=1e-3, negative_curvature="ra
     on a quadratic, the scalings CG and MR of `hessian_scaled` one step late. The products are
     formed of gradients: :math:`s=-\beta g_{k-1}`, where :math:`\beta` is the last step size,
     is not rounded as a difference of two iterates is. Where the function is not convex BB1 may
-    end in a cycle, as on Rosenbrock's valley from (-1.2, 1): five points, for ever. What to do
+    end in a cycle, as on Rosenbrock's valley from (-1.2, 1): five points, forever. What to do
     where :math:`\langle s,y\rangle` is not positive is our choice. Used in
     "One Hessian-vector product sets the step" and "What it buys, honestly".
     """

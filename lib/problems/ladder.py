@@ -92,7 +92,7 @@ def saddle_ladder(dimension=3, smoothness=1.0, gamma=1.0):
 
     .. math:: f(x)=W(x_1)+\sum_{k=1}^{d-1}\Bigl[(1-h(x_k))\tfrac L2x_{k+1}^2+h(x_k)W(x_{k+1})\Bigr].
 
-    While coordinate k waits at its saddle, coordinate k+1 is squeezed towards zero, so that it
+    While coordinate k waits at its saddle, coordinate k+1 is squeezed toward zero, so that it
     starts its own escape from much closer: the waiting times grow geometrically.
 
     Parameters

@@ -474,7 +474,7 @@ def test_one_sigmoid_converges_from_everywhere():
 
 
 def test_a_convex_kink_makes_newton_cycle():
-    """The minimizer sits where the ReLU switches, and unit steps jump over it for ever."""
+    """The minimizer sits where the ReLU switches, and unit steps jump over it forever."""
     problem = two_layer_regression([[1.0], [0.0]], [[2.0, -1.0]], [-1.0], 0.3**0.5, "relu")
     run = approximate_newton(problem, [0.5], "exact", max_iter=12)
     assert run.status == "max_iter"
