@@ -2,6 +2,7 @@
 
 Colors start from the palette of Okabe and Ito, darkened so that thin lines stay visible on paper.
 A method has one color and a kind of critical point one color and one marker, in every chapter.
+Methods that are drawn together can be told apart with any of the common kinds of color vision.
 """
 
 import numbers
@@ -38,36 +39,36 @@ COLORS = {
     "perturbed_gradient_descent": "#C77F00",
     "proximal_point": "#B5588C",
     "sgd": "#2B93D1",
-    "adaptive_gradient_descent": "#00875F",
+    "adaptive_gradient_descent": "#5A9F31",
     "adam": "#5D3A9B",
     "hessian_scaled": "#D55E00",
     "newton": INK,
-    "clipped_gradient_descent": "#B03A6B",
+    "clipped_gradient_descent": "#850A51",
     "backtracking_gradient_descent": "#7A5C3E",
     "restarted_sgd": "#8064BE",
-    "barzilai_borwein": "#546E7A",
+    "barzilai_borwein": "#003F5C",
     # the scalings of hessian_scaled
     "cg": "#C2410C",
     "mr": "#00808C",
-    "gm": "#8A7400",
-    "alternating": "#C2185B",
-    "random": "#5B8C00",
+    "gm": "#AA8B5E",
+    "alternating": "#A272FF",
+    "random": "#4C3510",
     # the Hessian estimates of approximate_newton, by the name of scheme, sketch or variant
-    "uniform": "#D1495B",
+    "uniform": "#CA6C5D",
     "row_norm": "#A87900",
     "leverage": "#1B7F8C",
-    "gaussian": "#6A4C93",
-    "count": "#3E8E41",
-    "hadamard": "#386FA4",
+    "gaussian": "#345BD2",
+    "count": "#035815",
+    "hadamard": "#285296",
     "fixed": "#A0522D",
     # stochastic methods of part 5; "sgd" and "adam" stand above
-    "momentum_sgd": "#1D4E89",
-    "nesterov_sgd": "#3A7D7B",
-    "adagrad": "#9A6A00",
-    "rmsprop": "#C4472E",
-    "adamax": "#A4308A",
-    "amsgrad": "#5F7A1F",
-    "nadam": "#8B1E3F",
+    "momentum_sgd": "#1B7DEE",
+    "nesterov_sgd": "#469E97",
+    "adagrad": "#6A3B00",
+    "rmsprop": "#C96D24",
+    "adamax": "#702761",
+    "amsgrad": "#79895A",
+    "nadam": "#63282A",
     # neurons
     "alive": "#138A36",
     "dead": "#757575",

@@ -1,5 +1,6 @@
 """The figure style: what is drawn where, and what is refused."""
 
+import itertools
 from types import SimpleNamespace
 
 import matplotlib as mpl
@@ -55,6 +56,49 @@ def test_methods_have_colors_of_their_own():
     assert set(plotting.MARKERS) <= set(names)
     assert len({plotting.COLORS[kind] for kind in plotting.MARKERS}) == 4
     assert len(set(plotting.MARKERS.values())) == 4
+
+
+# What linear red, green and blue become without cones for long or for medium wavelengths
+# (Machado, Oliveira and Fernandes 2009).
+VISION = {
+    "usual": np.eye(3),
+    "no long": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "no medium": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+}
+TOGETHER = {
+    "scalings": "cg mr gm alternating random",
+    "estimates": "uniform row_norm leverage gaussian count hadamard",
+    "stochastic methods": "sgd momentum_sgd nesterov_sgd adagrad rmsprop adam adamax amsgrad nadam",
+    "safe steps": "gradient_descent adaptive_gradient_descent clipped_gradient_descent "
+    "backtracking_gradient_descent",
+}
+
+
+def seen(color, vision):
+    """Return a color's CIE L*a*b* coordinates as seen by people with this color vision."""
+    srgb = np.array(to_rgb(color))
+    linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+    linear = np.clip(np.array(VISION[vision]) @ linear, 0, 1)
+    to_xyz = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+    xyz = np.array(to_xyz) @ linear / [0.9505, 1.0, 1.089]
+    x, y, z = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize("vision", VISION)
+@pytest.mark.parametrize("names", TOGETHER.values(), ids=TOGETHER)
+def test_methods_drawn_together_are_told_apart(names, vision):
+    for a, b in itertools.combinations(names.split(), 2):
+        apart = seen(plotting.COLORS[a], vision) - seen(plotting.COLORS[b], vision)
+        assert np.linalg.norm(apart) > 20, (a, b)
 
 
 def test_text_is_legible_on_a_phone():
