@@ -39,6 +39,11 @@ logger = logging.getLogger(__name__)
 CLAIM_TYPE = "application/vnd.gradient-course.claim+json"
 REQUIRED = ("id", "statement", "source", "predicted", "measured", "verdict")
 VERDICTS = ("agrees", "differs, explained", "inconclusive", "differs")
+# Where the long ones may break in the head of a narrow table.
+SOFT_HYPHENS = {
+    "differs, explained": "differs, ex\N{SOFT HYPHEN}plained",
+    "inconclusive": "incon\N{SOFT HYPHEN}clusive",
+}
 HEADER = ("Claim and its source", "Predicted", "Measured", "Interval", "Verdict")
 EXPONENT = re.compile(r"(?<=\d)e-(?=\d)")
 INLINE_MATH = re.compile(r"(?<!\\)\$([^$]+)\$|\\\((.+?)\\\)")
@@ -304,7 +309,8 @@ class FillLedger(SphinxPostTransform):
         for title, claims in parts.items():
             counts = count_verdicts(claims)
             rows.append([title, str(len(claims)), *(str(counts[verdict]) for verdict in VERDICTS)])
-        return simple_table(("Part", "claims", *VERDICTS), rows, classes=["claims-tally"])
+        head = (SOFT_HYPHENS.get(verdict, verdict) for verdict in VERDICTS)
+        return simple_table(("Part", "claims", *head), rows, classes=["claims-tally"])
 
     def claim(self, names):
         """Return the verdicts of some claims, each followed by the numbers of the claims."""

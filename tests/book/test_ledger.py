@@ -152,7 +152,7 @@ def test_no_row_of_the_ledger_is_unexplained(html_folder):
     page = (html_folder / "book/synthesis/ledger.html").read_text(encoding="utf-8")
     tables = re.findall(r'<table class="[^"]*claims-ledger.*?</table>', page, re.S)
     rows = [row for table in tables for row in table.split("<tr")[2:]]
-    assert len(rows) == len(set(re.findall(r'id="ledger-([^"]+)"', page)))
+    assert len(rows) == len(set(re.findall(r'<tr [^>]*id="ledger-([^"]+)"', page)))
     for row in rows:
         verdict, reason = re.search(
             r'class="verdict [^>]*>([^<]*)</span>(.*?)</p>', row, re.S
