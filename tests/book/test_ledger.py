@@ -17,6 +17,18 @@ CLAIM = {
     "verdict": "differs",
 }
 
+LEDGER = """\
+# Ledger
+
+See {{claim}}`two, one`.
+
+```{{claims-tally}}
+```
+
+```{{claims-ledger}} {pages}
+```
+"""
+
 
 def test_table_links_every_claim_to_its_measurement(tiny_book):
     page = tiny_book.page("ledger")
@@ -27,6 +39,54 @@ def test_table_links_every_claim_to_its_measurement(tiny_book):
     assert 'class="verdict verdict-differs-explained"' in page
     assert "because" in page
     assert r"\(x^2\)" in page and "tex-chtml.js" in page
+
+
+def test_ledger_shows_some_pages_and_counts_verdicts(tiny_book):
+    before = (tiny_book.root / "book/ledger.md").read_text()
+    tiny_book.write("book/ledger.md", LEDGER.format(pages="book/note"))
+    try:
+        built = tiny_book.build()
+        assert built.returncode == 0, built.stdout
+        page = tiny_book.page("ledger")
+        assert 'id="ledger-one"' in page and "2 claims measured" in page
+        said = re.search(r"<p>See (.*?)\.</p>", page)[1]
+        assert re.sub(r"<[^>]*>", "", said) == "agrees: 1; differs, explained: 2"
+        assert 'href="#ledger-two"' in said
+        tally = re.search(r'<table class="[^"]*claims-tally.*?</table>', page, re.S)[0]
+        rows = [re.findall(r"<p>(.*?)</p>", row) for row in tally.split("<tr")[2:]]
+        assert rows == [["", *"21100"], ["The whole book", *"21100"]]
+    finally:
+        tiny_book.write("book/ledger.md", before)
+
+
+def test_verdicts_on_another_page_link_to_the_measurement(tiny_book):
+    before = (tiny_book.root / "book/index.md").read_text()
+    tiny_book.write("book/index.md", before + "\nSee {claim}`two`.\n")
+    try:
+        built = tiny_book.build()
+        assert built.returncode == 0, built.stdout
+        assert 'href="notebook.html#claim-two">2</a>' in tiny_book.page("index")
+    finally:
+        tiny_book.write("book/index.md", before)
+
+
+@pytest.mark.parametrize(
+    ("ledger", "complaint"),
+    [
+        ("```{claims-ledger} book/other/\n```", "no claims on pages book/other/"),
+        ("```{claims-ledger} book/other/\n```", "the claim 'one' is in no table of this page"),
+        ("```{claims-ledger}\n```\n\n{claim}`one, three`", "there is no claim 'three'"),
+    ],
+)
+def test_ledger_that_loses_claims_fails_the_build(tiny_book, ledger, complaint):
+    before = (tiny_book.root / "book/ledger.md").read_text()
+    tiny_book.write("book/ledger.md", f"# Ledger\n\n{ledger}\n")
+    try:
+        failed = tiny_book.build()
+        assert failed.returncode != 0
+        assert complaint in failed.stdout
+    finally:
+        tiny_book.write("book/ledger.md", before)
 
 
 def test_ledger_follows_the_notebook_and_survives_cached_builds(tiny_book):
@@ -86,3 +146,15 @@ def test_ledger_of_the_book_shows_every_claim_of_its_notebooks(html_folder):
     assert cards and len(set(cards)) == len(cards), sorted(cards)
     missing = [name for name in cards if f"#claim-{name}" not in page]
     assert missing == []
+
+
+def test_no_row_of_the_ledger_is_unexplained(html_folder):
+    page = (html_folder / "book/synthesis/ledger.html").read_text(encoding="utf-8")
+    tables = re.findall(r'<table class="[^"]*claims-ledger.*?</table>', page, re.S)
+    rows = [row for table in tables for row in table.split("<tr")[2:]]
+    assert len(rows) == len(set(re.findall(r'<tr [^>]*id="ledger-([^"]+)"', page)))
+    for row in rows:
+        verdict, reason = re.search(
+            r'class="verdict [^>]*>([^<]*)</span>(.*?)</p>', row, re.S
+        ).groups()
+        assert verdict == "agrees" or verdict != "differs" and len(reason) > 20, row
