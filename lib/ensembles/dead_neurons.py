@@ -79,8 +79,8 @@ def inactive_neurons(problem, theta, strict=False, executor=None):
     mini-batch, and under every method that leaves alone what has had only zero gradients this
     remains so. In a deeper layer the derivatives vanish too, but what enters may change as long as
     a layer below learns; `frozen_parameters` tells what can never change. Used in "Dead neurons
-    stay dead", "The width law, the depth law and the risk ladder" and "Nine optimizers, one
-    theorem".
+    stay dead", "The width law, the depth law and the risk ladder", "Nine optimizers, one theorem"
+    and "Five results, one picture".
     """
     check.flag(strict, "strict")
     return _by_chunks(partial(_inactive, problem, strict=strict), problem, theta, executor)

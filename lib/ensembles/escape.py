@@ -67,13 +67,13 @@ def escape_times(
 
     Notes
     -----
-    Measured along the only direction of negative curvature, :math:`-\gamma`, of a quadratic
-    saddle, the answer is :math:`\lceil\log(R/|y_0|)/\log(1+\alpha\gamma)\rceil`. Here
-    :math:`y_0` is the coordinate of the start in that direction. Coordinates that have shrunk
-    below 1e-307 or so slow the processor tenfold and more; in very long runs let the others have
-    curvature :math:`1/\alpha`, which leaves only rounding errors after one step and exactly 0
-    within about 20. Used in "The stable manifold", "Escape time" and "Escaping without
-    smoothness".
+    Measured along the only direction of negative curvature, :math:`-\gamma`, of a quadratic saddle,
+    the answer is :math:`\lceil\log(R/|y_0|)/\log(1+\alpha\gamma)\rceil`. Here :math:`y_0` is the
+    coordinate of the start in that direction. Coordinates that have shrunk below 1e-307 or so slow
+    the processor tenfold and more; in very long runs let the others have curvature
+    :math:`1/\alpha`, which leaves only rounding errors after one step and exactly 0 within about
+    20. Used in "The stable manifold", "Escape time", "Escaping without smoothness" and "Five
+    results, one picture".
     """
     starts = _starts(problem, starts)
     d = problem.dimension

@@ -300,11 +300,11 @@ def run_many(
     order; where training is chaotic the difference grows from step to step, and two such runs
     drift apart. Networks of more than 20000 parameters are always trained one by one.
 
-    Used in "Strict saddles", "The stable manifold", "Escape time", "Which step is safe",
-    "Escaping without smoothness", "One Hessian-vector product sets the step", "What it buys,
-    honestly", "Local means local", "When one machine is not enough" and in all of part 5: "Dead
-    neurons stay dead", "The width law, the depth law and the risk ladder" and "Nine optimizers, one
-    theorem".
+    Used in "Strict saddles", "The stable manifold", "Escape time", "Which step is safe", "Escaping
+    without smoothness", "One Hessian-vector product sets the step", "What it buys, honestly",
+    "Local means local", "When one machine is not enough", "Five results, one picture" and in
+    all of part 5: "Dead neurons stay dead", "The width law, the depth law and the risk ladder" and
+    "Nine optimizers, one theorem".
     """
     starts = _starts(problem, starts)
     last = check.integer(max_iter, "max_iter", low=0, high=10**9)

@@ -167,15 +167,16 @@ def hessian_scaled(
 
     Notes
     -----
-    Smee, Roosta and Wright (2025), Algorithms 1 to 4; `lpc_step` and `nc_step` are free there,
-    the defaults are ours, and so are `max_alpha`, `hessian_noise` and `value_tol`. A step whose
-    first trial is accepted costs a value, a gradient and a Hessian-vector product. With
-    `hessian_noise` below :math:`(1-2\rho)\sigma`, unit steps are still accepted where the gradient
-    is small enough and the perturbed curvature not negative (we derive it). Alternating MR and CG
-    is, on quadratics, the method of Dai and Yuan (2003), and the GM step is that of Dai and Yang
-    (2006). The sums behind the scalings are taken of the gradient times a power of two, so that
-    neither a tiny nor a huge gradient spoils them; this rounds nothing. Used in "One
-    Hessian-vector product sets the step", "Why the unit step works" and "What it buys, honestly".
+    Smee, Roosta and Wright (2025), Algorithms 1 to 4; `lpc_step` and `nc_step` are free there, the
+    defaults are ours, and so are `max_alpha`, `hessian_noise` and `value_tol`. A step whose first
+    trial is accepted costs a value, a gradient and a Hessian-vector product. With `hessian_noise`
+    below :math:`(1-2\rho)\sigma`, unit steps are still accepted where the gradient is small enough
+    and the perturbed curvature not negative (we derive it). Alternating MR and CG is, on
+    quadratics, the method of Dai and Yuan (2003), and the GM step is that of Dai and Yang (2006).
+    The sums behind the scalings are taken of the gradient times a power of two, so that neither a
+    tiny nor a huge gradient spoils them; this rounds nothing. Used in "One Hessian-vector product
+    sets the step", "Why the unit step works", "What it buys, honestly" and "Five results, one
+    picture".
     """
     options = _scaling_options(scaling, sigma, lpc_step, nc_step)
     noise = check.number(hessian_noise, "hessian_noise", low=0.0)
@@ -415,7 +416,7 @@ def regime_map(problem, points, sigma):
     Notes
     -----
     Smee, Roosta and Wright (2025), Algorithm 1. At (0, 1), the minimizer, the gradient is zero.
-    Used in "One Hessian-vector product sets the step".
+    Used in "One Hessian-vector product sets the step" and "Five results, one picture".
     """
     check.instance(problem, "problem", Problem, "a Problem (see lib.problems.custom)")
     points = check.points(points, problem.dimension, "points")

@@ -70,7 +70,7 @@ def perturbed_gradient_descent(
     -----
     Algorithm 2 of Jin, Ge, Netrapalli, Kakade and Jordan (2017), with step, radius and the three
     thresholds as practical numbers; `jin_parameters` gives the theory's. Used in "Escape time",
-    "Escaping without smoothness" and "Nine optimizers, one theorem".
+    "Escaping without smoothness", "Nine optimizers, one theorem" and "Five results, one picture".
     """
     interval = check.integer(perturbation_interval, "perturbation_interval", low=1, high=LONGEST)
     return Plan(

@@ -49,7 +49,7 @@ def safe_learning_rate(problem, x0, safety=1.0):
     Notes
     -----
     We derive it; the idea is that of Cao, Chen, Sridharan and Tang (2025): constants enter through
-    the initial value only. Used in "Which step is safe".
+    the initial value only. Used in "Which step is safe" and "Five results, one picture".
     """
     check.instance(problem, "problem", Problem, "a Problem (see lib.problems.custom)")
     height = problem.value(check.point(x0, problem.dimension, "x0"))
@@ -88,9 +88,9 @@ def adaptive_gradient_descent(problem, safety=1.0, fixed=False):
     Notes
     -----
     The trace has the "step_size". Where the bound is zero or not finite the run ends as
-    "breakdown". We derive the method for functions with self-bounding regularity, after Cao,
-    Chen, Sridharan and Tang (2025). Used in "Which step is safe" and "Escaping without
-    smoothness".
+    "breakdown". We derive the method for functions with self-bounding regularity, after Cao, Chen,
+    Sridharan and Tang (2025). Used in "Which step is safe", "Escaping without smoothness" and "Five
+    results, one picture".
     """
     if problem.rho1_kernel is None:
         raise ValueError(f"problem must carry self-bounding constants; {problem.name} has none")

@@ -158,7 +158,7 @@ def custom(
     Notes
     -----
     Used in "How to use this book", the primer and "Strict saddles", in "What replaces a Lipschitz
-    gradient", "Which step is safe" and "Try it on your own function".
+    gradient", "Which step is safe", "Try it on your own function" and "Five results, one picture".
     """
     if dimension is None:
         raise TypeError("dimension must be given: the number of coordinates of x")

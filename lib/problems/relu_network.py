@@ -599,7 +599,7 @@ def pack(layers, shortcut=None):
 
     Notes
     -----
-    Used in "Nine optimizers, one theorem".
+    Used in "Nine optimizers, one theorem" and "Five results, one picture".
     """
     parts = []
     below = None
@@ -655,8 +655,8 @@ def unpack(problem, theta):
 
     Notes
     -----
-    The arrays are copies; `pack` is the way back. Used in "Dead neurons stay dead" and "Nine
-    optimizers, one theorem".
+    The arrays are copies; `pack` is the way back. Used in "Dead neurons stay dead", "Nine
+    optimizers, one theorem" and "Five results, one picture".
     """
     network = of(problem)
     theta = check.point(theta, problem.dimension, "theta")

@@ -221,11 +221,11 @@ def optimal_data_risk(inputs, targets, k):
     Notes
     -----
     We derive it: as its kink runs between two neighboring inputs u and u', what a neuron
-    :math:`v(x-t)^+` is on the data runs through the sums :math:`a(x-u)^++b(x-u')^+` with a and b
-    of the sign of v. So k neurons in given gaps, with given orientations and signs, are a least
+    :math:`v(x-t)^+` is on the data runs through the sums :math:`a(x-u)^++b(x-u')^+` with a and b of
+    the sign of v. So k neurons in given gaps, with given orientations and signs, are a least
     squares problem with signs, and R(k) is the least of finitely many minima. Used in "The width
-    law, the depth law and the risk ladder" and "Nine optimizers, one theorem", where R(k) bounds
-    every run with k living neurons.
+    law, the depth law and the risk ladder", in "Five results, one picture" and in "Nine optimizers,
+    one theorem", where R(k) bounds every run with k living neurons.
     """
     from scipy.optimize import nnls
 

@@ -62,8 +62,8 @@ def quadratic_saddle(eigenvalues=(1.0, -1.0)):
     -----
     Lee, Simchowitz, Jordan and Recht (2016), section 3: gradient descent is power iteration with
     :math:`I-\alpha H`. Used in the primer and in "Strict saddles" and "Escape time", and in
-    "Escaping without smoothness", "One Hessian-vector product sets the step" and "What it buys,
-    honestly".
+    "Escaping without smoothness", "One Hessian-vector product sets the step", "What it buys,
+    honestly" and "Five results, one picture".
     """
     p = check.vector(eigenvalues, "eigenvalues")
     if (p == 0).any():

@@ -72,10 +72,10 @@ def step_size_counterexample():
 
     Notes
     -----
-    Our construction. With learning rate 1, between 1/L and 2/L, every start with
-    :math:`|y_0|\ge4` lands exactly on the strict saddle in one step, so the condition
-    :math:`\alpha<1/L` of the theorem cannot simply be dropped. For other learning rates below 2/L
-    avoidance holds. Used in "The stable manifold".
+    Our construction. With learning rate 1, between 1/L and 2/L, every start with :math:`|y_0|\ge4`
+    lands exactly on the strict saddle in one step, so the condition :math:`\alpha<1/L` of the
+    theorem cannot simply be dropped. For other learning rates below 2/L avoidance holds. Used in
+    "The stable manifold" and "Five results, one picture".
     """
     low = -0.5 * 0.64 + 1.25 / 3.0 * 0.512
     return Problem(
