@@ -101,9 +101,10 @@ def box(problem, low, high):
     least = FINEST * (1.0 + max(np.abs(low).max(), np.abs(high).max()))
     if _by_differences(problem) and (high - low).min() < least:
         raise ValueError(
-            f"low and high must be at least {least:.1g} apart, a thousandth of the size of x: the "
-            "derivatives are differences whose steps are fixed. Measure x in other units, in the "
-            "function (x = 1e-6 * x as its first line, say), or give gradient and hvp"
+            f"low and high must be at least {least:.2g} apart in every coordinate, a thousandth of "
+            "the size of x: the derivatives are differences whose steps are fixed. Measure x in "
+            "other units, in the function (x = 1e-6 * x as its first line, say), or give gradient "
+            "and hvp"
         )
     return low, high
 

@@ -44,13 +44,13 @@ class Plane:
     directions : ndarray, shape (2, d)
         What the two axes of the picture are: the coordinates, if there are two; with more, the
         directions of the smallest and the largest curvature at the lowest minimizer; with one,
-        the second axis is nothing.
+        the second direction is zero, and the second axis shows the value.
     xlim, ylim : tuple of two floats
         The window.
     names : tuple of two str
         Of the axes.
     critical_points : tuple of CriticalPoint
-        Those that lie in the plane, with their coordinates in it.
+        Those that lie in the plane, with their places in it.
 
     Notes
     -----
@@ -75,6 +75,16 @@ class Plane:
     def coordinates(self, x):
         """Return the coordinates of points in the plane, or of what is nearest to them in it."""
         return (np.asarray(x) - self.origin) @ self.directions.T
+
+    def places(self, problem, x):
+        """Return where points of shape (n, d) stand in the picture, NaN if they are not finite."""
+        x = np.asarray(x, float)
+        finite = np.isfinite(x).all(axis=-1)
+        places = np.full((len(x), 2), np.nan)
+        places[finite] = self.coordinates(x[finite])
+        if x.shape[1] == 1:
+            places[finite, 1] = problem.value(x[finite])
+        return places
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,7 +230,7 @@ class _Look:
 
     def made(self, found=(), minimum=None, spectrum=None, curvature=math.nan, flat=0.0, noise=0.0):
         """Return the survey as far as it has come."""
-        plane = _plane(self.original, self.low, self.high, found, minimum)
+        plane = self.plane(found, minimum)
         ends = getattr(self, "ends", {})
         remarks = tuple(self.remarks)
         numbers = (found, minimum, spectrum, curvature, flat, noise)
@@ -238,11 +248,40 @@ class _Look:
             found = () if rough else self.points_found(runs)
             minimum = next((point for point in found if point.kind == "minimizer"), None)
             self.about_points(found, minimum, flat, rough)
-            spectrum = None if minimum is None else _spectrum(self.original, minimum.x)
+            spectrum = None if minimum is None else _spectrum(self.hessian(minimum.x))
             places = [*self.points[:LOOKS], *(point.x for point in found)]
-            seen = [np.abs(_spectrum(self.original, x)).max() for x in places]
+            seen = [np.abs(_spectrum(self.hessian(x))).max() for x in places]
             seen = [size for size in seen if np.isfinite(size)]
             return self.made(found, minimum, spectrum, max(seen, default=math.nan), flat, noise)
+
+    def hessian(self, x):
+        """Return the Hessian in the function's own units."""
+        return self.problem.hessian(x / self.half) * self.unit / np.outer(self.half, self.half)
+
+    def plane(self, found, minimum):
+        """Return the plane in which the function is drawn."""
+        problem, low, high = self.original, self.low, self.high
+        d = problem.dimension
+        if d <= 2:
+            origin, directions, names = np.zeros(d), np.eye(2)[:, :d], ("$x_1$", "$x_2$")
+            xlim, *rest = [(float(a), float(b)) for a, b in zip(low, high, strict=True)]
+            ylim = rest[0] if rest else _heights(problem, xlim)
+            names = names if rest else ("$x_1$", "value")
+        else:
+            origin, directions, names = (low + high) / 2, np.eye(2, d), ("$x_1$", "$x_2$")
+            if minimum is not None:
+                origin = minimum.x
+                directions = np.linalg.eigh(self.hessian(origin))[1][:, [0, -1]].T
+                names = "along the least curvature", "along the largest curvature"
+            half = float(np.mean(high - low)) / 2
+            xlim = ylim = (-half, half)
+        plane, there = Plane(origin, directions, xlim, ylim, names, ()), []
+        for point in found:
+            aside = plane.points(plane.coordinates(point.x)) - point.x
+            if np.linalg.norm(aside) < 1e-6 * (xlim[1] - xlim[0]):
+                (place,) = plane.places(problem, [point.x])
+                there.append(critical_point(place, point.kind, point.value))
+        return Plane(origin, directions, xlim, ylim, names, tuple(there))
 
     def values(self):
         """Look at the values; return how much they change at one point, or None."""
@@ -336,7 +375,7 @@ class _Look:
     def runs(self, rough):
         """Run gradient descent from many points and look at where it ends."""
         starts = self.z[:STARTS]
-        looks = [np.abs(_spectrum(self.problem, z)).max() for z in self.z[:LOOKS]]
+        looks = [np.abs(_spectrum(self.problem.hessian(z))).max() for z in self.z[:LOOKS]]
         largest = max((size for size in looks if np.isfinite(size)), default=1.0) or 1.0
         sizes = np.linalg.norm(self.slopes, axis=1)
         sizes = sizes[np.isfinite(sizes)]
@@ -476,7 +515,7 @@ class _Look:
             return
         places, ratio, where = [], 0.0, "The lowest minimizer is badly scaled"
         if minimum is not None:
-            low, high = _spectrum(self.original, minimum.x)
+            low, high = _spectrum(self.hessian(minimum.x))
             ratio, places = high / low, [minimum.x / self.half, *self.ended]
         crawl = [_ratio(self.problem, z) for z in self.unfinished[:20]]
         crawl = [min(each, UNRESOLVED) for each in crawl if each >= 1.0]
@@ -503,32 +542,18 @@ class _Look:
         )
 
 
-def _plane(problem, low, high, found, minimum):
-    """Return the plane in which a function is drawn."""
-    d = problem.dimension
-    if d <= 2:
-        origin, directions, names = np.zeros(d), np.eye(2)[:, :d], ("$x_1$", "$x_2$" * (d - 1))
-        limits = [(float(a), float(b)) for a, b in zip(low, high, strict=True)]
-        xlim, ylim = limits if d == 2 else (limits[0], (-1.0, 1.0))
-    else:
-        origin, directions, names = (low + high) / 2, np.eye(2, d), ("$x_1$", "$x_2$")
-        if minimum is not None:
-            origin = minimum.x
-            directions = np.linalg.eigh(problem.hessian(origin))[1][:, [0, -1]].T
-            names = "along the least curvature", "along the largest curvature"
-        half = float(np.mean(high - low)) / 2
-        xlim = ylim = (-half, half)
-    plane, there = Plane(origin, directions, xlim, ylim, names, ()), []
-    for point in found:
-        flat = plane.coordinates(point.x)
-        if np.linalg.norm(plane.points(flat) - point.x) < 1e-6 * (xlim[1] - xlim[0]):
-            there.append(critical_point(flat, point.kind, point.value))
-    return Plane(origin, directions, xlim, ylim, names, tuple(there))
+def _heights(problem, xlim):
+    """Return limits for the values of a function of one coordinate."""
+    values = problem.value(np.linspace(*xlim, 500)[:, None])
+    values = values[np.isfinite(values)]
+    if not values.size:
+        return -1.0, 1.0
+    room = 0.08 * float(np.ptp(values)) or max(1.0, float(np.abs(values).max()))
+    return float(values.min()) - room, float(values.max()) + room
 
 
-def _spectrum(problem, x):
-    """Return the smallest and the largest eigenvalue of the Hessian, NaN where it is not finite."""
-    hessian = problem.hessian(x)
+def _spectrum(hessian):
+    """Return the smallest and the largest eigenvalue of a Hessian, NaN where it is not finite."""
     if not np.isfinite(hessian).all():
         return np.array([np.nan, np.nan])
     return np.linalg.eigvalsh(hessian)[[0, -1]]
@@ -556,7 +581,7 @@ def _noise(problem, points, seed):
     levels = []
     for x in points:
         direction = rng.standard_normal(x.size)
-        direction *= 1e-7 / np.linalg.norm(direction)
+        direction *= 1e-6 / np.linalg.norm(direction)
         table = problem.value(x + np.arange(9)[:, None] * direction)
         for order in range(1, 7):
             table = np.diff(table)
@@ -564,7 +589,7 @@ def _noise(problem, points, seed):
                 factor = math.factorial(order) ** 2 / math.factorial(2 * order)
                 levels.append(math.sqrt(factor * float(np.mean(table**2))))
     levels = [level for level in levels if np.isfinite(level)]
-    return float(np.median(levels)) if levels else math.nan
+    return float(np.quantile(levels, 0.75)) if levels else math.nan  # some tables see no wave
 
 
 def _has_kink(problem, x):

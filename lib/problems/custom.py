@@ -65,8 +65,9 @@ def custom(
         differences, correct to about ten digits where the function is smooth. They cost d and 2 d
         values. Complex steps need numpy's functions, no comparisons, no ``abs``, and products or
         squares for powers from the third on: numba computes ``z**3`` by way of logarithms, and
-        for a negative real part the tiny imaginary part drowns in rounding. Agreement elsewhere is likely, not certain; `lib.ensembles.survey`
-        compares at a thousand points of your box.
+        for a negative real part the tiny imaginary part drowns in rounding. Agreement elsewhere is
+        likely, not certain; `lib.ensembles.survey` compares at a thousand points of your box.
+        Where complex steps overflow, differences serve.
     dimension : int
         Number of coordinates d, at least 1. It has to be given.
     hvp : jitted function, optional
