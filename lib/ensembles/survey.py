@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lib import _validation as check
-from lib.ensembles.critical_points import MOST, gradient_source, search
+from lib.ensembles.critical_points import MOST, box, gradient_source, is_near, search
 from lib.ensembles.runs import run_many, uniform_starts
 from lib.problems import CriticalPoint, Problem, critical_point, rescaled
 
@@ -17,10 +17,8 @@ MAX_ITER = 3000
 LOOKS = 100  # Hessians
 EPSILON = np.finfo(float).eps
 DIFFERENCE = 6e-6  # the usual step of a central difference
-FINEST = 1e-3  # the narrowest box in which such a step is small
-WIDEST = 1e8
 FAR = 3  # times the size of the box
-KINKS = (1e-6, 1e-5, 1e-4)  # steps across a kink, in sizes of the box
+KINKS = (1e-6, 1e-5, 1e-4, 1e-3)  # steps across a kink, in sizes of the box
 WIDTH = 78  # characters of a printed line
 SMALLEST = 1e-12  # what is printed as another number than 0
 ROUGH = 1000  # times the rounding of the values
@@ -46,13 +44,13 @@ class Plane:
     directions : ndarray, shape (2, d)
         What the two axes of the picture are: the coordinates, if there are two; with more, the
         directions of the smallest and the largest curvature at the lowest minimizer; with one,
-        the second axis is nothing.
+        the second direction is zero, and the second axis shows the value.
     xlim, ylim : tuple of two floats
         The window.
     names : tuple of two str
         Of the axes.
     critical_points : tuple of CriticalPoint
-        Those that lie in the plane, with their coordinates in it.
+        Those that lie in the plane, with their places in it.
 
     Notes
     -----
@@ -77,6 +75,16 @@ class Plane:
     def coordinates(self, x):
         """Return the coordinates of points in the plane, or of what is nearest to them in it."""
         return (np.asarray(x) - self.origin) @ self.directions.T
+
+    def places(self, problem, x):
+        """Return where points of shape (n, d) stand in the picture, NaN if they are not finite."""
+        x = np.asarray(x, float)
+        finite = np.isfinite(x).all(axis=-1)
+        places = np.full((len(x), 2), np.nan)
+        places[finite] = self.coordinates(x[finite])
+        if x.shape[1] == 1:
+            places[finite, 1] = problem.value(x[finite])
+        return places
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,9 +152,8 @@ class Survey:
         if self.critical_points:
             best = self.critical_points[0] if self.minimum is None else self.minimum
             name = "lowest minimizer" if self.minimum else f"the lowest one, {best.kind}"
-            where = np.array2string(np.round(best.x, 10) + 0.0, precision=4, suppress_small=True)
             value = best.value if abs(best.value) > SMALLEST else 0.0
-            lines.append(f"{name}: value {value:.6g} at {where}")
+            lines.append(f"{name}: value {value:.6g} at {_shown(best.x)}")
         if self.minimum is not None:
             lines.append(f"condition number there: {self.condition_number:.2g}")
         wrap = textwrap.TextWrapper(WIDTH, subsequent_indent="  ")
@@ -212,16 +219,9 @@ class _Look:
         if d > 100:
             raise ValueError(f"problem must have at most 100 coordinates; {problem.name} has {d}")
         self.original, self.seed, self.remarks = problem, seed, []
-        self.low, self.high = (np.broadcast_to(np.asarray(c, float), d) for c in (low, high))
-        if max(np.abs(self.low).max(), np.abs(self.high).max()) > WIDEST:
-            raise ValueError(f"low and high must be at most {WIDEST:g}: use other units")
-        self.source = gradient_source(problem)
+        self.low, self.high = box(problem, low, high)
         self.half = (self.high - self.low) / 2
-        if self.source == "differences" and 2 * self.half.min() < FINEST:
-            raise ValueError(
-                f"low and high must be at least {FINEST:g} apart where the gradient is made of "
-                "differences: use other units"
-            )
+        self.source = gradient_source(problem)
         self.points = points
 
     def say(self, text):
@@ -230,7 +230,7 @@ class _Look:
 
     def made(self, found=(), minimum=None, spectrum=None, curvature=math.nan, flat=0.0, noise=0.0):
         """Return the survey as far as it has come."""
-        plane = _plane(self.original, self.low, self.high, found, minimum)
+        plane = self.plane(found, minimum)
         ends = getattr(self, "ends", {})
         remarks = tuple(self.remarks)
         numbers = (found, minimum, spectrum, curvature, flat, noise)
@@ -248,11 +248,40 @@ class _Look:
             found = () if rough else self.points_found(runs)
             minimum = next((point for point in found if point.kind == "minimizer"), None)
             self.about_points(found, minimum, flat, rough)
-            spectrum = None if minimum is None else _spectrum(self.original, minimum.x)
+            spectrum = None if minimum is None else _spectrum(self.hessian(minimum.x))
             places = [*self.points[:LOOKS], *(point.x for point in found)]
-            seen = [np.abs(_spectrum(self.original, x)).max() for x in places]
+            seen = [np.abs(_spectrum(self.hessian(x))).max() for x in places]
             seen = [size for size in seen if np.isfinite(size)]
             return self.made(found, minimum, spectrum, max(seen, default=math.nan), flat, noise)
+
+    def hessian(self, x):
+        """Return the Hessian in the function's own units."""
+        return self.problem.hessian(x / self.half) * self.unit / np.outer(self.half, self.half)
+
+    def plane(self, found, minimum):
+        """Return the plane in which the function is drawn."""
+        problem, low, high = self.original, self.low, self.high
+        d = problem.dimension
+        if d <= 2:
+            origin, directions, names = np.zeros(d), np.eye(2)[:, :d], ("$x_1$", "$x_2$")
+            xlim, *rest = [(float(a), float(b)) for a, b in zip(low, high, strict=True)]
+            ylim = rest[0] if rest else _heights(problem, xlim)
+            names = names if rest else ("$x_1$", "value")
+        else:
+            origin, directions, names = (low + high) / 2, np.eye(2, d), ("$x_1$", "$x_2$")
+            if minimum is not None:
+                origin = minimum.x
+                directions = np.linalg.eigh(self.hessian(origin))[1][:, [0, -1]].T
+                names = "along the least curvature", "along the largest curvature"
+            half = float(np.mean(high - low)) / 2
+            xlim = ylim = (-half, half)
+        plane, there = Plane(origin, directions, xlim, ylim, names, ()), []
+        for point in found:
+            aside = plane.points(plane.coordinates(point.x)) - point.x
+            if np.linalg.norm(aside) < 1e-6 * (xlim[1] - xlim[0]):
+                (place,) = plane.places(problem, [point.x])
+                there.append(critical_point(place, point.kind, point.value))
+        return Plane(origin, directions, xlim, ylim, names, tuple(there))
 
     def values(self):
         """Look at the values; return how much they change at one point, or None."""
@@ -280,10 +309,8 @@ class _Look:
                 "or write a mean over samples and give its batch_gradient."
             )
             return change
-        spread = float(np.ptp(values))
-        if not 1e-60 < spread < 1e60:
-            spread = 1.0
-        self.unit = spread
+        spread = float(np.ptp(values)) or 1.0
+        self.unit = spread = min(max(spread, 1e-60), 1e60)
         half = np.clip(self.half, 1e-60, 1e60)
         self.problem = rescaled(self.original, half, 1.0 / spread)
         self.half, self.z = half, self.points / half
@@ -306,7 +333,14 @@ class _Look:
                 "box and values are about 1)."
             )
             return noise * self.unit, True
-        wrong = 0
+        broken = ~np.isfinite(self.slopes).all(axis=1)
+        if broken.any():
+            self.say(
+                f"At {100 * broken.mean():.0f} % of the random points the gradient is not a finite "
+                "number, though the value is: it has a pole there, or a number on the way to it "
+                "overflows, such as np.exp of more than 709."
+            )
+        wrong = -int(broken.sum())
         for z, given in zip(self.z, self.slopes, strict=True):
             slopes = _slopes(self.problem, z, DIFFERENCE)
             error = 1e-4 * np.abs(slopes) + 1e3 * EPSILON * size / DIFFERENCE + 1e-6
@@ -341,49 +375,61 @@ class _Look:
     def runs(self, rough):
         """Run gradient descent from many points and look at where it ends."""
         starts = self.z[:STARTS]
-        looks = [np.abs(_spectrum(self.problem, z)).max() for z in self.z[:LOOKS]]
+        looks = [np.abs(_spectrum(self.problem.hessian(z))).max() for z in self.z[:LOOKS]]
         largest = max((size for size in looks if np.isfinite(size)), default=1.0) or 1.0
+        sizes = np.linalg.norm(self.slopes, axis=1)
+        sizes = sizes[np.isfinite(sizes)]
+        self.usual = float(np.median(sizes)) if sizes.size else 0.0
         runs = run_many(
             self.problem,
             starts,
             method="backtracking_gradient_descent",
-            first_step=1.0 / largest,
+            first_step=1.0 / max(largest, sizes.max(initial=0.0)),
             sufficient_decrease=1e-4,
             growth=1.5,
             max_iter=MAX_ITER,
             tol=1e-9 * largest,
         )
         self.ends, status = runs.counts, runs.status
-        away = (np.abs(runs.x - (self.low + self.high) / 2 / self.half) > FAR).any(axis=1)
+        finite = np.isfinite(runs.x).all(axis=1)
+        away = ~(np.abs(runs.x - (self.low + self.high) / 2 / self.half) <= FAR).all(axis=1)
         settled = away & (status == "converged")
+        settled[settled] = [self.is_critical(z) for z in runs.x[settled]]
         gone = (status == "diverged") | (away & ~settled)
-        values = self.problem.value(runs.x)
+        values = np.full(len(starts), np.nan)
+        values[finite] = self.problem.value(runs.x[finite])
+        lows = values[gone & ~np.isnan(values)]
+        self.unbounded = bool(gone.any() and lows.size and lows.min() < self.heights.min() - 100)
         if gone.any():
-            lowest = float(np.min(values[gone]))
             text = f"{gone.sum()} of {len(starts)} runs of gradient descent leave the box by far"
-            if lowest < self.heights.min() - 100:
+            if self.unbounded:
                 text += (
-                    f", where the value falls to {lowest * self.unit:.0e}: the function seems to "
-                    "be unbounded below."
+                    f", where the value falls to {lows.min() * self.unit:.0e}: the function seems "
+                    "to be unbounded below."
                 )
+            elif lows.size:
+                text += f", where the value is {lows.min() * self.unit:.3g} and still falls."
             else:
-                text += f", where the value is {lowest * self.unit:.3g} and still falls."
+                text += ", to where the value is no finite number."
             self.say(text + " No minimizer is to be found that way.")
         if settled.any():
             self.say(
                 f"{settled.sum()} of {len(starts)} runs of gradient descent settle outside the "
                 "box. Look there: enlarge the box."
             )
+        inside = ~gone & ~away
+        self.holes(runs.x[inside], values[inside], sizes, rough)
         stuck = int((status == "line_search_failed").sum())
         there = runs.x[~gone][:20]
-        self.kinks = 0 if rough else sum(_has_kink(self.problem, z, largest) for z in there)
+        self.kinks = 0 if rough else sum(_has_kink(self.problem, z) for z in there)
         if self.kinks:
             self.say(
-                f"{self.kinks} of {len(there)} runs end at a kink, where the slope jumps. All methods here "
-                "take the function for smooth: they may stop beside the lowest point, or step "
-                "across it for ever. Round the kink off, or expect no more than its place."
+                f"{self.kinks} of {len(there)} runs end at a kink, where the slope jumps. All "
+                "methods here take the function for smooth: they may stop beside the lowest "
+                "point, or step across it for ever. Round the kink off, or expect no more than "
+                "its place."
             )
-        elif stuck > len(starts) / 20 and not rough:
+        elif stuck > len(starts) / 20 and not rough and not self.poles:
             self.say(
                 f"{stuck} of {len(starts)} runs stop because no step along the gradient lowers the "
                 "value: at the border of the domain, or where rounding hides the fall."
@@ -392,15 +438,33 @@ class _Look:
         self.unfinished = runs.x[(status == "max_iter") & ~away]
         return runs.x[~away]
 
+    def is_critical(self, z):
+        """Tell whether there is a critical point near the end of a run."""
+        return is_near(self.problem, z, self.source != "differences", self.usual, 2e-3)
+
+    def holes(self, ends, values, sizes, rough):
+        """Look for runs that fall into a pole."""
+        self.poles = False
+        if rough or not len(ends):
+            return
+        slopes = [np.linalg.norm(self.problem.gradient(z + 1e-8)) for z in ends]
+        steep = (np.array(slopes) > 100 * sizes.max(initial=0.0)) & (values < self.heights.min())
+        self.poles = bool(steep.any())
+        if self.poles:
+            place = (ends[steep] * self.half)[np.argmin(values[steep])]
+            self.say(
+                f"{steep.sum()} of {STARTS} runs of gradient descent fall into a hole at "
+                f"{_shown(place)}, where the slope grows without end: a pole, it seems, at which "
+                "the function is unbounded below."
+            )
+
     def points_found(self, ends):
         """Return the critical points in the box, in the function's own units."""
         starts = uniform_starts(STARTS, -1, 1, self.original.dimension, self.seed)
         middle = (self.low + self.high) / 2 / self.half
         starts = np.concatenate([starts + middle, ends])
         exact = self.source != "differences"
-        sizes = np.linalg.norm(self.slopes, axis=1)
-        usual = float(np.median(sizes[np.isfinite(sizes)])) if np.isfinite(sizes).any() else 0.0
-        found = search(self.problem, starts, middle - 1, middle + 1, exact, usual)
+        found = search(self.problem, starts, middle - 1, middle + 1, exact, self.usual, self.half)
         return tuple(
             critical_point(p.x * self.half, p.kind, p.value * self.unit)
             for p in found
@@ -409,7 +473,7 @@ class _Look:
 
     def about_points(self, found, minimum, flat, rough):
         """Say what there is to say of the critical points."""
-        if not found and not rough and not self.kinks:
+        if not found and not rough and not self.kinks and not self.poles:
             self.say(
                 "No critical point was found in this box. Look at a larger box; or the value falls "
                 "towards a limit that it never reaches."
@@ -417,13 +481,13 @@ class _Look:
         values = np.array([point.value for point in found]) / self.unit
         same = int((values <= values.min() + 1e-9).sum()) if found else 0
         degenerate = sum(point.kind == "degenerate" for point in found)
-        if same >= MANY:
+        if same >= MANY and flat < 1.0:
             self.say(
                 f"{same} of the points found share the lowest value. If they are not isolated, "
                 "they are samples of a curve or a region, and what the eigenvalues say of a single "
                 "one decides little."
             )
-        elif degenerate and flat == 0:
+        elif degenerate and flat == 0.0:
             self.say(
                 f"{_count(degenerate, 'degenerate')}: an eigenvalue of the Hessian is zero. The "
                 "second derivative does not tell a minimizer from a saddle there, and gradient "
@@ -431,7 +495,7 @@ class _Look:
             )
         if minimum is not None:
             below = np.mean(self.heights < minimum.value / self.unit - 1e-6)
-            if below > 0:
+            if below > 0 and not self.unbounded:
                 self.say(
                     f"At {100 * below:.1f} % of the random points the value is lower than at the "
                     "lowest minimizer: look at the border of the box, at poles, or for further "
@@ -447,62 +511,49 @@ class _Look:
 
     def about_scaling(self, minimum, same, flat, rough):
         """Say whether curvatures differ too much, at the lowest minimizer or where runs crawl."""
-        if rough or flat or same >= MANY:
+        if rough or flat or same >= MANY or self.kinks or self.poles:
             return
+        places, ratio, where = [], 0.0, "The lowest minimizer is badly scaled"
         if minimum is not None:
-            low, high = _spectrum(self.original, minimum.x)
+            low, high = _spectrum(self.hessian(minimum.x))
             ratio, places = high / low, [minimum.x / self.half, *self.ended]
-            where = "The lowest minimizer is badly scaled"
-        else:
-            places, ratio, where = [], 0.0, ""
         crawl = [_ratio(self.problem, z) for z in self.unfinished[:20]]
-        crawl = [each for each in crawl if 1.0 <= each < UNRESOLVED]
+        crawl = [min(each, UNRESOLVED) for each in crawl if each >= 1.0]
         if ratio <= ILL_CONDITIONED and crawl and np.median(crawl) > ILL_CONDITIONED:
-            ratio, places = float(np.median(crawl)), list(self.unfinished[:20])
+            ratio, places = float(np.median(crawl)), [*self.unfinished[:20], *self.ended]
             where = f"{len(self.unfinished)} runs of gradient descent crawl along a narrow valley"
-        if not ILL_CONDITIONED < ratio < UNRESOLVED:
+        if not ILL_CONDITIONED < ratio <= UNRESOLVED:
             return
         axes = [np.abs(np.linalg.eigh(self.problem.hessian(z))[1][:, -1]) for z in places]
-        straight = np.min(axes, axis=0).max() > 0.99
+        axes = np.min(axes, axis=0)
         cure = (
-            "Change the units of that coordinate (`problems.rescaled`)"
-            if straight
+            f"Change the units of x[{axes.argmax()}] (`problems.rescaled`)"
+            if axes.max() > 0.99
             else "The steep direction is no coordinate, so other units do not help: use second "
             "derivatives"
         )
+        size, cost = f"{ratio:.0e}", f"up to {PER_DIGIT * ratio:.0e}"
+        if ratio == UNRESOLVED:
+            size, cost = f"more than {size}", f"more than {PER_DIGIT * ratio:.0e}"
         self.say(
-            f"{where}: the largest curvature is {ratio:.0e} times the smallest. With the learning "
-            f"rate 1/L, for the largest curvature L, gradient descent needs up to "
-            f"{PER_DIGIT * ratio:.0e} steps for each further digit. {cure}."
+            f"{where}: the largest curvature is {size} times the smallest. With the learning rate "
+            f"1/L, for the largest curvature L, gradient descent needs {cost} steps for each "
+            f"further digit. {cure}."
         )
 
 
-def _plane(problem, low, high, found, minimum):
-    """Return the plane in which a function is drawn."""
-    d = problem.dimension
-    if d <= 2:
-        origin, directions, names = np.zeros(d), np.eye(2)[:, :d], ("$x_1$", "$x_2$" * (d - 1))
-        limits = [(float(a), float(b)) for a, b in zip(low, high, strict=True)]
-        xlim, ylim = limits if d == 2 else (limits[0], (-1.0, 1.0))
-    else:
-        origin, directions, names = (low + high) / 2, np.eye(2, d), ("$x_1$", "$x_2$")
-        if minimum is not None:
-            origin = minimum.x
-            directions = np.linalg.eigh(problem.hessian(origin))[1][:, [0, -1]].T
-            names = "along the least curvature", "along the largest curvature"
-        half = float(np.mean(high - low)) / 2
-        xlim = ylim = (-half, half)
-    plane, there = Plane(origin, directions, xlim, ylim, names, ()), []
-    for point in found:
-        flat = plane.coordinates(point.x)
-        if np.linalg.norm(plane.points(flat) - point.x) < 1e-6 * (xlim[1] - xlim[0]):
-            there.append(critical_point(flat, point.kind, point.value))
-    return Plane(origin, directions, xlim, ylim, names, tuple(there))
+def _heights(problem, xlim):
+    """Return limits for the values of a function of one coordinate."""
+    values = problem.value(np.linspace(*xlim, 500)[:, None])
+    values = values[np.isfinite(values)]
+    if not values.size:
+        return -1.0, 1.0
+    room = 0.08 * float(np.ptp(values)) or max(1.0, float(np.abs(values).max()))
+    return float(values.min()) - room, float(values.max()) + room
 
 
-def _spectrum(problem, x):
-    """Return the smallest and the largest eigenvalue of the Hessian, NaN where it is not finite."""
-    hessian = problem.hessian(x)
+def _spectrum(hessian):
+    """Return the smallest and the largest eigenvalue of a Hessian, NaN where it is not finite."""
     if not np.isfinite(hessian).all():
         return np.array([np.nan, np.nan])
     return np.linalg.eigvalsh(hessian)[[0, -1]]
@@ -530,7 +581,7 @@ def _noise(problem, points, seed):
     levels = []
     for x in points:
         direction = rng.standard_normal(x.size)
-        direction *= 1e-7 / np.linalg.norm(direction)
+        direction *= 1e-6 / np.linalg.norm(direction)
         table = problem.value(x + np.arange(9)[:, None] * direction)
         for order in range(1, 7):
             table = np.diff(table)
@@ -538,17 +589,23 @@ def _noise(problem, points, seed):
                 factor = math.factorial(order) ** 2 / math.factorial(2 * order)
                 levels.append(math.sqrt(factor * float(np.mean(table**2))))
     levels = [level for level in levels if np.isfinite(level)]
-    return float(np.median(levels)) if levels else math.nan
+    return float(np.quantile(levels, 0.75)) if levels else math.nan  # some tables see no wave
 
 
-def _has_kink(problem, x, largest):
-    """Tell whether the slope jumps at a point, by much more than the curvature explains."""
-    here = problem.value(x)
-    for width in KINKS:
+def _has_kink(problem, x):
+    """Tell whether the slope jumps at a point: by as much across a short step as a longer one."""
+    here, jumps = problem.value(x), np.zeros((len(KINKS), x.size))
+    for k, width in enumerate(KINKS):
         steps = width * (1.0 + np.abs(x))
         ahead, behind = problem.value(x + np.diag(steps)), problem.value(x - np.diag(steps))
-        jumps = np.abs((ahead - here) - (here - behind)) / steps
-        rounding = 100 * EPSILON * max(1.0, abs(here)) / steps
-        if (jumps > 0.01 + 100 * steps * largest + rounding).any():
-            return True
-    return False
+        size = np.maximum(np.maximum(np.abs(ahead), np.abs(behind)), abs(here))
+        change = np.abs(ahead - 2.0 * here + behind)
+        jumps[k] = np.where(change > EPSILON * (100 * size + 10), change / steps, 0.0)
+    shorter, longer = jumps[:-1], jumps[1:]
+    return bool(((shorter > 0.5 * longer) & (longer > 0.5 * shorter)).any())
+
+
+def _shown(x):
+    """Return a point in print, shortened if it has many coordinates."""
+    rounded = np.round(x, 10) + 0.0
+    return np.array2string(rounded, precision=4, suppress_small=True, threshold=12, edgeitems=3)

@@ -14,6 +14,7 @@ user = Slot("user")
 value = Slot("value")
 gradient = Slot("gradient")
 along = Slot("along")
+differences = Slot("differences")
 
 GRADIENT_STEP = 6.0554544523933395e-06  # cube root of the machine epsilon
 HVP_STEP = 1e-3  # where the gradient itself is a difference
@@ -21,6 +22,7 @@ TINY = 1e-30
 TRIALS, SIZES = 5, (2.0, 20.0, 200.0)  # points at which complex steps are compared
 STEPS = (1e-4, 1e-5, 1e-6, 1e-7)  # with differences of these steps
 AGREE = 1e-5  # relative, beside the error of the difference
+COORDINATES = " (coordinates are no arguments: they come in one array, x[0], x[1], ...)"
 
 # What a function raises that was not written for complex numbers, or at a point outside its domain.
 REFUSALS = (TypeError, NotImplementedError, ValueError, ArithmeticError)
@@ -62,9 +64,10 @@ def custom(
         differences at fifteen random points, of sizes about 2, 20 and 200; else by central
         differences, correct to about ten digits where the function is smooth. They cost d and 2 d
         values. Complex steps need numpy's functions, no comparisons, no ``abs``, and products or
-        squares for higher powers: numba's ``z**3`` for a negative real part loses all digits of a
-        tiny imaginary one. Agreement elsewhere is likely, not certain; `lib.ensembles.survey`
-        compares at a thousand points of your box.
+        squares for powers from the third on: numba computes ``z**3`` by way of logarithms, and
+        for a negative real part the tiny imaginary part drowns in rounding. Agreement elsewhere is
+        likely, not certain; `lib.ensembles.survey` compares at a thousand points of your box.
+        Where complex steps overflow, differences serve.
     dimension : int
         Number of coordinates d, at least 1. It has to be given.
     hvp : jitted function, optional
@@ -165,17 +168,16 @@ def custom(
     dimension = check.size(dimension, "dimension")
     p = frozen([] if parameters is None else check.vector(parameters, "parameters"))
     bare = parameters is None
-    _try_once(value, dimension, p)
     value_kernel = _adapt(value, "value", [_value_x, _value_xp], 1, bare)
+    _try_once(value, dimension, p)
     if gradient is None:
         gradient_kernel, exact = _gradient_of(value, value_kernel, dimension, p)
     else:
         exact = True
         gradient_kernel = _adapt(gradient, "gradient", [_vector_x, _vector_xp, None], 1, bare)
     if hvp is None:
-        differences = stamp(difference_along, gradient=gradient_kernel)
         template = difference_hvp if exact else wide_difference_hvp
-        hvp_kernel = stamp(template, along=differences)
+        hvp_kernel = stamp(template, along=stamp(difference_along, gradient=gradient_kernel))
     else:
         hvp_kernel = _adapt(hvp, "hvp", [_hvp_xv, _hvp_xvp, None], 2, bare)
     rhos = [
@@ -225,8 +227,6 @@ def custom(
 def _try_once(value, dimension, p):
     """Refuse a value that reads beyond x, changes it, or returns anything but a number."""
     function = python_function(value)
-    if not is_kernel(value) or not 1 <= len(inspect.signature(function).parameters) <= 2:
-        return  # what is wrong is told elsewhere
     x = 1.0 + 0.1 * np.random.default_rng(2026).standard_normal(dimension)
     given = x.copy()
     try:
@@ -248,9 +248,10 @@ def _try_once(value, dimension, p):
 
 def _gradient_of(function, kernel, dimension, p):
     """Return a kernel for the gradient of a function, and whether it is exact."""
-    differences = stamp(difference_gradient, value=kernel)
+    by_differences = stamp(difference_gradient, value=kernel)
     count = len(inspect.signature(python_function(function)).parameters)
-    steps = stamp(complex_gradient if count == 1 else complex_gradient_p, user=function)
+    template = complex_gradient if count == 1 else complex_gradient_p
+    steps = stamp(template, user=function, differences=by_differences)
     rng = np.random.default_rng(2026)
     one, compared = np.empty(dimension), False
     try:
@@ -263,23 +264,25 @@ def _gradient_of(function, kernel, dimension, p):
                     if np.isfinite(other).all() and np.isfinite(error).all():
                         compared = True
                         if not (np.abs(one - other) <= AGREE * np.abs(other) + error).all():
-                            return differences, False
+                            return by_differences, False
     except REFUSALS:
-        return differences, False
-    return (steps, True) if compared else (differences, False)
+        return by_differences, False
+    return (steps, True) if compared else (by_differences, False)
 
 
 def _best_differences(kernel, x, p):
     """Return the gradient by differences, each entry with the best of several steps, and errors."""
-    slopes = np.empty((len(STEPS), x.size))
+    slopes, rounding = np.empty((2, len(STEPS), x.size))
     for k, step in enumerate(STEPS):
         for i in range(x.size):
             shift = np.zeros(x.size)
             shift[i] = step * (1.0 + abs(x[i]))
-            slopes[k, i] = (kernel(x + shift, p) - kernel(x - shift, p)) / (2.0 * shift[i])
-    change = np.abs(np.diff(slopes, axis=0))
-    best = change.argmin(axis=0), np.arange(x.size)
-    return slopes[best], 10.0 * change[best]
+            ahead, behind = kernel(x + shift, p), kernel(x - shift, p)
+            slopes[k, i] = (ahead - behind) / (2.0 * shift[i])
+            rounding[k, i] = np.finfo(float).eps * max(abs(ahead), abs(behind)) / shift[i]
+    error = 10.0 * (np.abs(np.diff(slopes, axis=0)) + rounding[:-1] + rounding[1:])
+    best = error.argmin(axis=0), np.arange(x.size)
+    return slopes[best], error[best]
 
 
 def _adapt(function, name, adapters, first, bare):
@@ -295,11 +298,11 @@ def _adapt(function, name, adapters, first, bare):
     count = len(inspect.signature(python_function(function)).parameters)
     if not first <= count < first + len(adapters):
         counts = f"{first} to {first + len(adapters) - 1}"
-        raise TypeError(f"{name} must take {counts} arguments; it takes {count}")
+        hint = COORDINATES if name == "value" else ""
+        raise TypeError(f"{name} must take {counts} arguments; it takes {count}{hint}")
     if bare and count == first + 1:
         raise TypeError(
-            f"{name} takes {count} arguments, one of them p, so give parameters (all coordinates "
-            "come in one array: x[0], x[1], ...)"
+            f"{name} takes {count} arguments, one of them p, so give parameters{COORDINATES}"
         )
     adapter = adapters[count - first]
     return function if adapter is None else stamp(adapter, user=function)
@@ -397,25 +400,33 @@ def difference_gradient(x, p, out):
 
 
 def complex_gradient(x, p, out):
-    """Write the gradient, by complex steps of the value; a template with `user`."""
+    """Write the gradient, by complex steps of the value; a template with `user`, `differences`."""
     z = np.empty(x.size, np.complex128)
+    finite = True
     for i in range(x.size):
         z[i] = x[i]
     for i in range(x.size):
         z[i] = complex(x[i], TINY)
         out[i] = np.imag(user(z)) / TINY
+        finite = finite and np.isfinite(out[i])
         z[i] = x[i]
+    if not finite:  # complex functions overflow earlier
+        differences(x, p, out)
 
 
 def complex_gradient_p(x, p, out):
     """Write the same where `user` takes parameters."""
     z = np.empty(x.size, np.complex128)
+    finite = True
     for i in range(x.size):
         z[i] = x[i]
     for i in range(x.size):
         z[i] = complex(x[i], TINY)
         out[i] = np.imag(user(z, p)) / TINY
+        finite = finite and np.isfinite(out[i])
         z[i] = x[i]
+    if not finite:  # complex functions overflow earlier
+        differences(x, p, out)
 
 
 def difference_hvp(x, v, p, out):

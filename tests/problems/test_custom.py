@@ -337,6 +337,51 @@ def test_gradient_with_parameters_follows_them():
     np.testing.assert_allclose(other.gradient([2.0, 0.5]), [32.0, 1.0], rtol=1e-14)
 
 
+@njit
+def lifted(x):
+    return x[0] ** 2 + 0.5 * x[1] ** 2 + 1e6
+
+
+@njit
+def tilted(x):
+    return np.exp(x[0]) + x[1]
+
+
+@njit
+def logistic(x):
+    return 1.0 / (1.0 + np.exp(-x[0])) + x[1] ** 2
+
+
+@njit
+def two(x, y):
+    return x * x + y * y
+
+
+@njit
+def three(x, y, z):
+    return x * x + y * y + z * z
+
+
+@pytest.mark.parametrize("function", [lifted, tilted])
+def test_rounding_in_differences_does_not_speak_against_complex_steps(function):
+    problem = problems.custom(function, dimension=2)
+    slopes = {lifted: [0.6, -1.2], tilted: [np.exp(0.3), 1.0]}[function]
+    np.testing.assert_allclose(problem.gradient([0.3, -1.2]), slopes, rtol=1e-14)
+
+
+def test_a_difference_serves_where_a_complex_step_overflows():
+    problem = problems.custom(logistic, dimension=2)
+    np.testing.assert_allclose(problem.gradient([-800.0, 0.5]), [0.0, 1.0], rtol=1e-8)
+    np.testing.assert_allclose(problem.gradient([0.0, 0.5]), [0.25, 1.0], rtol=1e-14)
+
+
+@pytest.mark.parametrize("function", [two, three])
+def test_coordinates_as_arguments_are_refused_with_a_hint(function):
+    for dimension in (1, 2, 3):
+        with pytest.raises(TypeError, match=r"they come in one array, x\[0\], x\[1\]"):
+            problems.custom(function, dimension=dimension)
+
+
 def test_dimension_must_be_given():
     with pytest.raises(TypeError, match="dimension must be given"):
         problems.custom(smooth)
