@@ -57,6 +57,7 @@ NEEDS = {  # what a method asks of a problem, beyond value, gradient and Hessian
         hasattr(problem.data, "rows") and hasattr(problem.data, "parts")
     ),
 }
+RADIUS = 1e8  # how far a run may go
 TUNINGS = ("default", "one for all", "each problem")
 ACCURACIES = tuple(10.0**-k for k in range(1, 9))
 
@@ -71,12 +72,18 @@ class Challenge:
         What to call it, and the kind of difficulty that it stands for.
     problem : Problem
         What to minimize.
-    starts : ndarray, shape (n, d)
+    starts : array_like, shape (n, d)
         One start per row.
     lowest : float
         The lowest value known.
     batch_size : int
-        Samples in a mini-batch, where the problem is a mean over samples.
+        Samples in a mini-batch, where the problem is a mean over samples; 1 where a mini-batch
+        is the whole of it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one of them has the wrong type, shape or range; the message names it.
 
     Notes
     -----
@@ -89,6 +96,21 @@ class Challenge:
     starts: np.ndarray = field(repr=False)
     lowest: float
     batch_size: int = 1
+
+    def __post_init__(self):
+        """Check everything, once."""
+        problem = self.problem
+        check.instance(problem, "problem", Problem, "a Problem (see lib.problems.custom)")
+        for word in ("name", "family"):
+            check.instance(getattr(self, word), word, str, "a text")
+        starts = check.points(self.starts, problem.dimension, "starts")
+        heights = problem.value(starts)
+        if not np.isfinite(heights).all() or np.abs(starts).max() > RADIUS:
+            raise ValueError(f"starts must lie where the value is finite, within {RADIUS:g}")
+        most = max(1, problem.n_samples)
+        object.__setattr__(self, "starts", starts)
+        object.__setattr__(self, "lowest", check.number(self.lowest, "lowest"))
+        check.integer(self.batch_size, "batch_size", low=1, high=most)
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,7 +248,7 @@ def arena(n_starts=4, seed=0):
     Where the lowest value is not known by a formula, it is that of Newton's method with damping,
     the best over all starts. Used in "Which method when".
     """
-    count = check.count(n_starts, "n_starts", low=1)
+    count = check.size(n_starts, "n_starts", each=16)
     rng = np.random.default_rng(check.integer(seed, "seed", low=0))
 
     def normal(d, size=1.0, center=0.0):
@@ -238,9 +260,9 @@ def arena(n_starts=4, seed=0):
     turn = np.linalg.qr(rng.standard_normal((10, 10)))[0]
     bowls = {k: np.geomspace(1.0, k, 10) for k in (10.0, 1000.0)}
     matrix = np.diag([3.0, 2.5, 2.0, 1.0, 1.0])
-    classes = p.datasets.logistic_data(200, 5, scale_exponent=1.0, seed=1)
-    rows = rng.standard_normal((60, 3))
-    labels = np.argmax(rows @ rng.standard_normal((3, 3)) + rng.gumbel(size=(60, 3)), axis=1)
+    classes = p.datasets.logistic_data(150, 5, scale_exponent=1.0, seed=1)
+    rows = rng.standard_normal((45, 3))
+    labels = np.argmax(rows @ rng.standard_normal((3, 3)) + rng.gumbel(size=(45, 3)), axis=1)
     layers = p.two_layer_data(8, 3, 4, norms=(2.0, 4.0, 1.0), seed=1)
     inputs = np.linspace(-1.0, 1.0, 12)
     phases = p.phase_retrieval(5)
@@ -254,11 +276,19 @@ def arena(n_starts=4, seed=0):
         ("chain of five valleys", 1, p.rosenbrock(6), box(6, 1.5)),
         ("Himmelblau's valleys", 1, p.himmelblau(), box(2, 5.0)),
         ("product valley", 1, p.product_valley(), normal(2, 3.0)),
-        ("double well", 2, p.double_well(0.6),
-         normal(2, 1e-4, 1.3 * np.array([math.cos(0.6), math.sin(0.6)]))),
+        (
+            "double well",
+            2,
+            p.double_well(0.6),
+            normal(2, 1e-4, 1.3 * np.array([math.cos(0.6), math.sin(0.6)])),
+        ),
         ("ladder of saddles", 2, p.saddle_ladder(3), normal(3, 1e-2)),
-        ("principal component", 2, p.matrix_pca(matrix),
-         normal(5, 1e-3, np.sqrt(2.5) * np.eye(5)[1])),
+        (
+            "principal component",
+            2,
+            p.matrix_pca(matrix),
+            normal(5, 1e-3, np.sqrt(2.5) * np.eye(5)[1]),
+        ),
         ("no phase at all", 2, phases, normal(5, 1e-3, saddle)),
         ("quartic", 3, p.quartic(5), normal(5, 5.0)),
         ("exponential growth", 3, p.exponential_growth(), box(1, 1.0) + 8.0),
@@ -267,8 +297,12 @@ def arena(n_starts=4, seed=0):
         ("logistic regression", 4, p.logistic_regression(*classes), normal(5, 0.1)),
         ("softmax regression", 4, p.softmax_regression(rows, labels), normal(6)),
         ("two-layer regression", 4, p.two_layer_regression(*layers, weights=0.5), normal(3, 2.0)),
-        ("ReLU network", 4, p.relu_network((1, 5, 1), inputs, np.abs(inputs)),
-         p.initialize((1, 5, 1), count, seed=1)),
+        (
+            "ReLU network",
+            4,
+            p.relu_network((1, 5, 1), inputs, np.abs(inputs)),
+            p.initialize((1, 5, 1), count, seed=1),
+        ),
     )
     return tuple(_challenge(name, FAMILIES[k], *rest) for name, k, *rest in found)
 
@@ -458,7 +492,7 @@ def _calls(name, problem, x0, options, levels, budget, batch_size):
         np.zeros(COUNTERS, dtype=np.int64),
         w,
         0.0,
-        1e8,
+        RADIUS,
         np.empty((rows, 3 + len(plan.trace))),
         np.empty((rows, dimension)),
     )

@@ -74,7 +74,8 @@ def performance_profile(calls, factors=None):
     """
     table = _calls(calls)
     best = table.min(axis=0)
-    ratios = np.divide(table, best, out=np.full(table.shape, np.inf), where=np.isfinite(table))
+    with np.errstate(over="ignore"):
+        ratios = np.divide(table, best, out=np.full(table.shape, np.inf), where=np.isfinite(table))
     return _profile(ratios, factors, 1.0, "factors")
 
 
@@ -115,7 +116,7 @@ def data_profile(calls, budgets=None):
 
 
 def _calls(calls):
-    table = check.array_of(calls, "calls", "an array of numbers", "fiu").astype(float)
+    table = check.floats(calls, "calls")
     if table.ndim != 2 or table.size == 0:
         raise ValueError(
             "calls must have shape (methods, problems), at least one of each; "

@@ -16,7 +16,8 @@ PARTS = ("minimizers", "generalized_smoothness", "hessian_scaling", "approximate
 PARTS = (*PARTS, "nonconvergence")
 SETS = ("primer", *PARTS)
 NOTEBOOKS = [f"{part}/{file.stem}" for part in PARTS for file in (BOOK / part).glob("*.ipynb")]
-GOAL_PAGES = ["primer", *NOTEBOOKS, "performance/past_one_machine", "synthesis/your_own_function"]
+GOAL_PAGES = ["primer", *NOTEBOOKS, "performance/past_one_machine"]
+GOAL_PAGES += ["synthesis/which_method_when", "synthesis/your_own_function"]
 TEACHING = (BOOK / "instructors/teaching.md").read_text(encoding="utf-8")
 COURSES = re.findall(r"^```\{syllabus\}\n(.*?)^```$", TEACHING, re.M | re.S)
 # Exercises that call a program of an earlier one of their set.
