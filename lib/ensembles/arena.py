@@ -208,6 +208,36 @@ class Tournament:
                 row[group] = np.lexsort((total, -solved.sum(axis=1)))[0]
         return out
 
+    def summary(self, accuracy, tuning="each problem"):
+        """Return a table: for each method and family the share solved and the median of the calls.
+
+        Parameters
+        ----------
+        accuracy, tuning
+            As for `calls`.
+
+        Returns
+        -------
+        str
+            A line for each method, the one that solves most first; the last column is for all
+            runs. A bar stands for an infinite median.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If there is no such accuracy or tuning.
+        """
+        calls = self.calls(accuracy, tuning)
+        solved = np.isfinite(calls).mean(axis=1)
+        families = list(dict.fromkeys(self.families.tolist()))
+        heads = ["unbounded" if family == FAMILIES[3] else family for family in families]
+        lines = [" " * 30 + "".join(f"{head:>12}" for head in [*heads, "all"])]
+        for i in np.lexsort((np.arange(len(solved)), -solved)):
+            parts = [calls[i, self.families == family] for family in families] + [calls[i]]
+            texts = (f"{np.isfinite(part).mean():7.2f}{np.median(part):5.0f}" for part in parts)
+            lines.append(f"{self.methods[i]:30}" + "".join(texts).replace("  inf", "    -"))
+        return "\n".join(lines)
+
     def _index(self, accuracy):
         wanted = check.positive(accuracy, "accuracy")
         near = np.isclose(self.accuracies, wanted, rtol=1e-9, atol=0.0)

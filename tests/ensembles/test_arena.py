@@ -72,6 +72,14 @@ def test_the_default_comes_first_and_the_best_is_chosen():
     assert (found.calls(1e-6) <= found.table[0][:, :, 0]).all()
 
 
+def test_the_summary_puts_the_best_first():
+    entries = {"adaptive_gradient_descent": {}, "newton": {}}
+    head, first, second = ensembles.tournament([HERE], entries, [1e-6]).summary(1e-6).split("\n")
+    assert head.split() == ["convex", "all"]
+    assert first.split() == ["newton", "1.00", "6", "1.00", "6"]
+    assert second.split() == ["adaptive_gradient_descent", "0.00", "-", "0.00", "-"]
+
+
 def test_what_a_problem_lacks_is_no_error():
     found = ensembles.tournament([HERE], {"adaptive_gradient_descent": {}}, [0.1])
     assert not found.applicable.any() and np.isinf(found.calls(0.1)).all()

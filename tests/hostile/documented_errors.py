@@ -1347,6 +1347,8 @@ EXAMPLES = [
     ("lib.ensembles.Challenge", ValueError, "batch_size", 2, "batch_size must be"),
     ("Tournament.calls", TypeError, "accuracy", "high", "accuracy must be"),
     ("Tournament.calls", ValueError, "accuracy", 0.2, "accuracy must be one of"),
+    ("Tournament.summary", TypeError, "accuracy", "high", "accuracy must be"),
+    ("Tournament.summary", ValueError, "tuning", "best", "tuning must be"),
     ("Tournament.chosen", TypeError, "accuracy", "high", "accuracy must be"),
     ("Tournament.chosen", ValueError, "tuning", "best", "tuning must be"),
     ("lib.ensembles.performance_profile", TypeError, "calls", "many", "calls must be"),

@@ -774,7 +774,7 @@ add(
     },
 )
 PLAYED = ensembles.tournament(ARENA, {"gradient_descent": {"learning_rate": (0.1,)}}, [0.1])
-for name in ("calls", "chosen"):
+for name in ("calls", "chosen", "summary"):
     CALLS[f"Tournament.{name}"] = Call(
         getattr(PLAYED, name), {"accuracy": 0.1, "tuning": "default"}
     )
