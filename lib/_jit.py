@@ -401,6 +401,50 @@ def _lane_products(kind, to, init, a, b, sizes, slope, mask):
                 entry(to, i, j)[:] = total
 
 
+def _head(array, length):
+    """Return the first entries of a vector."""
+    return array[:length]
+
+
+_placed = []  # the kernels that `place` was asked for, so that their machine code stays
+
+
+def _number_from(where, arguments):
+    """Call the kernel at `where`, which returns a number."""
+    return _placed[where](*arguments)
+
+
+def _carry_out(where, arguments):
+    """Call the kernel at `where`, which returns nothing."""
+    _placed[where](*arguments)
+
+
+def place(kernel, kinds):
+    """Return a whole number by which `number_from` and `carry_out` find a kernel.
+
+    A kernel that calls through such a number need not be compiled anew for another one. The number
+    is good for this process only.
+
+    Parameters
+    ----------
+    kernel : kernel
+        What to find.
+    kinds : str
+        A letter for each argument: "v" a vector, "c" a read-only vector, "i" a vector of whole
+        numbers, "n" a number.
+    """
+    with _making:
+        if kernel not in _placed:
+            _placed.append(kernel)
+        if not (JIT and isinstance(kernel, Dispatcher)):
+            return _placed.index(kernel)
+        types_of = tuple(_KINDS[kind] for kind in kinds)
+        kernel.compile(types_of)
+        compiled = kernel.overloads[types_of]
+        name = compiled.fndesc.llvm_cfunc_wrapper_name
+        return compiled.library.get_pointer_to_function(name)
+
+
 # What templates that run as plain Python use for the views below.
 PLAIN = {"lane": _lane, "row": _row, "bare": _bare, "column": _column, "tile": _tile}
 
@@ -504,6 +548,45 @@ if JIT:
         return kind(length), build
 
     @intrinsic
+    def head(typing_context, array, length):
+        """Return the first entries of a contiguous vector as a bare view, like `lane`."""
+
+        def build(context, builder, signature, arguments):
+            data, _, strides, size = _parts(context, builder, array, arguments[0])
+            return _view(array, context, builder, data, [arguments[1]], strides, size)
+
+        return array(array, numba_types.intp), build
+
+    _KINDS = {
+        "v": numba_types.Array(numba_types.float64, 1, "C"),
+        "c": numba_types.Array(numba_types.float64, 1, "C", readonly=True),
+        "i": numba_types.Array(numba_types.int64, 1, "C"),
+        "n": numba_types.float64,
+    }
+
+    def _through(result, where, arguments):
+        """Return signature and code of a call through an address."""
+
+        def build(context, builder, signature, values):
+            forms = [context.get_value_type(kind) for kind in arguments.types]
+            form = ir.FunctionType(context.get_value_type(result), forms)
+            target = builder.inttoptr(values[0], form.as_pointer())
+            answer = builder.call(target, cgutils.unpack_tuple(builder, values[1]))
+            return context.get_dummy_value() if result is numba_types.none else answer
+
+        return result(where, arguments), build
+
+    @intrinsic
+    def number_from(typing_context, where, arguments):
+        """Call the kernel that `place` gave this number, which returns a number."""
+        return _through(numba_types.float64, where, arguments)
+
+    @intrinsic
+    def carry_out(typing_context, where, arguments):
+        """Call the kernel that `place` gave this number, which returns nothing."""
+        return _through(numba_types.none, where, arguments)
+
+    @intrinsic
     def lane_products(typing_context, kind, to, init, a, b, sizes, slope, mask):
         """Do what `_lane_products` says, with sums of up to 16 entries in registers at once."""
         if not isinstance(kind, numba_types.IntegerLiteral):
@@ -579,6 +662,7 @@ if JIT:
 else:
     lane, row, bare, column, tile = _lane, _row, _bare, _column, _tile
     lane_products = _lane_products
+    head, number_from, carry_out = _head, _number_from, _carry_out
 
 
 def _elementary(name, for_complex):

@@ -47,6 +47,11 @@ COLORS = {
     "backtracking_gradient_descent": "#7A5C3E",
     "restarted_sgd": "#8064BE",
     "barzilai_borwein": "#003F5C",
+    "heavy_ball": "#2F6F4F",
+    "nesterov": "#00707A",
+    "coordinate_descent": "#8A6FB0",
+    "approximate_newton": "#6B4F2A",
+    "stochastic_hessian_scaled": "#E07B39",
     # the scalings of hessian_scaled
     "cg": "#C2410C",
     "mr": "#00808C",

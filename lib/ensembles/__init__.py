@@ -1,5 +1,6 @@
 """Many runs at once: random starts, basins, escape times, long-run behavior, rare events."""
 
+from lib.ensembles.arena import Challenge, Tournament, arena, tournament
 from lib.ensembles.attractors import lyapunov_exponent, orbit_tail
 from lib.ensembles.critical_points import find_critical_points
 from lib.ensembles.dead_neurons import (
@@ -18,6 +19,7 @@ from lib.ensembles.dead_neurons import (
 )
 from lib.ensembles.escape import escape_times
 from lib.ensembles.intervals import Proportion, proportion_interval
+from lib.ensembles.profiles import Profile, data_profile, performance_profile
 from lib.ensembles.race import Race, race
 from lib.ensembles.runs import (
     Basins,
@@ -32,13 +34,18 @@ from lib.ensembles.survey import Plane, Survey, survey
 
 __all__ = [
     "Basins",
+    "Challenge",
     "Ensemble",
     "Plane",
+    "Profile",
     "Proportion",
     "Race",
     "StableManifold",
     "Survey",
+    "Tournament",
+    "arena",
     "basins",
+    "data_profile",
     "dead_layers",
     "death_probability",
     "death_probability_cube",
@@ -52,6 +59,7 @@ __all__ = [
     "layer_death_bound",
     "lyapunov_exponent",
     "orbit_tail",
+    "performance_profile",
     "proportion_interval",
     "race",
     "run_many",
@@ -60,6 +68,7 @@ __all__ = [
     "smallest_width",
     "stable_manifold",
     "survey",
+    "tournament",
     "uniform_starts",
     "width_law",
 ]

@@ -16,7 +16,7 @@ ENTRIES = {  # what races unless somebody says otherwise; L stands for the smoot
     "backtracking_gradient_descent": {
         "first_step": "1/L",
         "sufficient_decrease": 1e-4,
-        "growth": 2.0,
+        "growth": 1.5,
     },
     "heavy_ball": {"learning_rate": "1/L"},
     "nesterov": {"learning_rate": "1/L"},

@@ -38,7 +38,7 @@ def coordinate_descent(problem, learning_rate=0.1, order="cyclic", seed=0):
     -----
     One of the methods to which Lee et al. (2019) extend the theorem of part 1. A general problem
     has no cheaper partial derivatives, so each step evaluates a whole gradient and is counted so.
-    Used in "The stable manifold".
+    Used in "The stable manifold" and "Which method when".
     """
     return Plan(
         _advance,

@@ -418,7 +418,8 @@ def adam(betas=(0.9, 0.999), eps=1e-8, convention="pytorch"):
     :math:`m\leftarrow\alpha m+(1-\alpha)g`, :math:`v\leftarrow\beta v+(1-\beta)g^2`, and the n-th
     step is :math:`-\gamma\frac{m/(1-\alpha^n)}{\varepsilon+\sqrt{v/(1-\beta^n)}}`. Both
     conventions agree. One of the nine methods named by Do, Hannibal and Jentzen (2024). Used in
-    "What it buys, honestly", "Dead neurons stay dead" and "Nine optimizers, one theorem".
+    "What it buys, honestly", "Dead neurons stay dead", "Nine optimizers, one theorem" and "Which
+    method when".
     """
     return Rule(_updates.adam, (*_betas(betas), check.number(eps, "eps", low=0.0), 0.0), rows=2)
 

@@ -153,8 +153,8 @@ def hyperbola(dimension=1):
     -----
     Newton's method without a line search maps each coordinate x to :math:`-x^3` (we derive it),
     and so diverges wherever an entry of the start is outside [-1, 1], though f is
-    convex and its gradient 1-Lipschitz. Used in "One Hessian-vector product sets the step", and
-    in "Why the unit step works".
+    convex and its gradient 1-Lipschitz. Used in "One Hessian-vector product sets the step", in
+    "Why the unit step works" and in "Which method when".
     """
     d = check.size(dimension, "dimension")
     return Problem(

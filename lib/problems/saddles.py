@@ -161,8 +161,8 @@ def double_well(rotation=0.0):
     :math:`f+\frac14\ge\frac14(y^2-1)^2` we derive :math:`\rho_1(t)=2+6\sqrt{t+\frac14}` and
     :math:`\rho_2(t)=6\bigl(1+2\sqrt{t+\frac14}\bigr)^{1/2}`, with equality on the y-axis beyond
     the minimizers. Used in all three notebooks of "Minimizers" and in "Which step is safe", and
-    in "Escaping without smoothness", "One Hessian-vector product sets the step" and "What it
-    buys, honestly".
+    in "Escaping without smoothness", "One Hessian-vector product sets the step", "What it
+    buys, honestly" and "Which method when".
     """
     angle = check.number(rotation, "rotation")
     c, s = (1.0, 0.0) if angle == 0 else (math.cos(angle), math.sin(angle))

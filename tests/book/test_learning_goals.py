@@ -16,7 +16,9 @@ PARTS = ("minimizers", "generalized_smoothness", "hessian_scaling", "approximate
 PARTS = (*PARTS, "nonconvergence")
 SETS = ("primer", *PARTS)
 NOTEBOOKS = [f"{part}/{file.stem}" for part in PARTS for file in (BOOK / part).glob("*.ipynb")]
-SYNTHESIS = ["synthesis/five_results", "synthesis/your_own_function"]
+SYNTHESIS = [
+    f"synthesis/{name}" for name in ("five_results", "which_method_when", "your_own_function")
+]
 GOAL_PAGES = ["primer", *NOTEBOOKS, "performance/past_one_machine", *SYNTHESIS]
 TEACHING = (BOOK / "instructors/teaching.md").read_text(encoding="utf-8")
 COURSES = re.findall(r"^```\{syllabus\}\n(.*?)^```$", TEACHING, re.M | re.S)

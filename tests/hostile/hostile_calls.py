@@ -746,6 +746,42 @@ add(
     tries=200,
     slow={"max_evaluations": 100},
 )
+ARENA = ensembles.arena(1)[:1]
+add(E, "arena", {"n_starts": 1, "seed": 1}, tries=200, slow={"n_starts": 20})
+add(
+    E,
+    "tournament",
+    {
+        "challenges": ARENA,
+        "entrants": {"gradient_descent": {"learning_rate": (0.1,)}},
+        "accuracies": np.array([0.1, 0.01]),
+        "max_evaluations": 20,
+        "seed": 1,
+    },
+    tries=200,
+    slow={"max_evaluations": 100},
+)
+add(
+    E,
+    "Challenge",
+    {
+        "name": "well",
+        "family": "saddles",
+        "problem": WELL,
+        "starts": STARTS,
+        "lowest": -0.25,
+        "batch_size": 1,
+    },
+)
+PLAYED = ensembles.tournament(ARENA, {"gradient_descent": {"learning_rate": (0.1,)}}, [0.1])
+for name in ("calls", "chosen", "summary"):
+    CALLS[f"Tournament.{name}"] = Call(
+        getattr(PLAYED, name), {"accuracy": 0.1, "tuning": "default"}
+    )
+TABLE = {"calls": np.array([[10.0, 30.0], [20.0, 10.0]])}
+UNSOLVED = {"calls": (NAN,)}  # infinite where a problem was not solved
+add(E, "performance_profile", TABLE | {"factors": np.array([1.0, 2.0])}, accepts=UNSOLVED)
+add(E, "data_profile", TABLE | {"budgets": np.array([10.0, 20.0])}, accepts=UNSOLVED)
 add(E, "proportion_interval", {"k": 1, "n": 10, "confidence": 0.95})
 for name in ("inactive_neurons", "dead_layers"):
     add(E, name, {"problem": NETWORK, "theta": THETA, "strict": False, "executor": None})
@@ -803,7 +839,9 @@ add(
     slow={"width": 100, "n_layers": 20, "n": (1000, 2**53)},
     tries=500,
 )
-for name in ("Basins", "Ensemble", "Plane", "Proportion", "Race", "StableManifold", "Survey"):
+for name in ("Basins", "Ensemble", "Plane", "Profile", "Proportion", "Race"):
+    add(E, name, {}, nothing, tries=0)
+for name in ("StableManifold", "Survey", "Tournament"):
     add(E, name, {}, nothing, tries=0)
 CALLS["Ensemble.counts"] = Call(lambda: ensembles.run_many(WELL, STARTS, max_iter=1).counts, {}, 0)
 

@@ -16,7 +16,7 @@ CLASSES = {
     kind.__name__: kind
     for kind in (
         *(problems.Problem, TwoLayerData, optimizers.Schedule, optimizers.Result),
-        *(claims.Claim, ensembles.Ensemble),
+        *(claims.Claim, ensembles.Ensemble, ensembles.Tournament),
     )
 }
 
