@@ -227,18 +227,21 @@ def make_row(number: int, claim: dict, address: str) -> list:
     statement = inline_text(claim.get("statement", ""))
     link = nodes.reference("", "", *statement, refuri=address, internal=True)
     link["classes"].append("claim-link")
-    reason = inline_text(f": {claim['reason']}") if claim.get("reason") else []
+    reason = []
+    if claim.get("reason"):
+        words = inline_text(f"Why: {claim['reason']}")
+        reason = [nodes.Text(" "), nodes.inline("", "", *words, classes=["ledger-reason"])]
     source = nodes.inline("", "", *inline_text(claim.get("source", "")), classes=["claim-source"])
     label = nodes.inline("", f"{number}", classes=["ledger-number"])
     cells = [
         number_text(claim.get("predicted", "")),
         number_text(claim.get("measured", "")),
         number_text(show_interval(claim.get("interval"))),
-        [show_verdict(str(claim.get("verdict", ""))), *reason],
+        [show_verdict(str(claim.get("verdict", "")))],
     ]
     titles = [nodes.inline("", f"{title} ", classes=["ledger-title"]) for title in HEADER[1:]]
     named = [[title, *cell] for title, cell in zip(titles, cells, strict=True)]
-    return [[label, nodes.Text(" "), link, nodes.Text(" "), source], *named]
+    return [[label, nodes.Text(" "), link, nodes.Text(" "), source, *reason], *named]
 
 
 class FillLedger(SphinxPostTransform):
