@@ -20,7 +20,7 @@ from lib.problems._indirect import indirect, single_sample
 value = Slot("value")
 inner = Slot("inner")
 
-FAMILIES = ("convex", "valleys", "saddles", "no Lipschitz gradient", "data")
+FAMILIES = ("convex", "valleys", "saddles", "unbounded", "data")
 RATES = tuple(10.0 ** (k / 2) for k in range(-8, 3))
 RATE = {"learning_rate": RATES}
 FIRST = {"first_step": RATES}
@@ -219,7 +219,7 @@ class Tournament:
         Returns
         -------
         str
-            A line for each method, the one that solves most first; the last column is for all
+            A line for each method, the one that solves most first; the first column is for all
             runs. A bar stands for an infinite median.
 
         Raises
@@ -230,12 +230,11 @@ class Tournament:
         calls = self.calls(accuracy, tuning)
         solved = np.isfinite(calls).mean(axis=1)
         families = list(dict.fromkeys(self.families.tolist()))
-        heads = ["unbounded" if family == FAMILIES[3] else family for family in families]
-        lines = [" " * 30 + "".join(f"{head:>12}" for head in [*heads, "all"])]
+        lines = [" " * 29 + "".join(f"{head:>10}" for head in ["all", *families])]
         for i in np.lexsort((np.arange(len(solved)), -solved)):
-            parts = [calls[i, self.families == family] for family in families] + [calls[i]]
-            texts = (f"{np.isfinite(part).mean():7.2f}{np.median(part):5.0f}" for part in parts)
-            lines.append(f"{self.methods[i]:30}" + "".join(texts).replace("  inf", "    -"))
+            parts = [calls[i]] + [calls[i, self.families == family] for family in families]
+            texts = (f"{np.isfinite(part).mean():5.2f}{np.median(part):5.0f}" for part in parts)
+            lines.append(f"{self.methods[i]:29}" + "".join(texts).replace("  inf", "    -"))
         return "\n".join(lines)
 
     def _index(self, accuracy):
