@@ -50,7 +50,7 @@ COLORS = {
     "nesterov": "#00707A",
     "coordinate_descent": "#8A6FB0",
     "approximate_newton": "#6B4F2A",
-    "stochastic_hessian_scaled": "#E07B39",
+    "stochastic_hessian_scaled": "#B4632A",
     # the scalings of hessian_scaled
     "cg": "#C2410C",
     "mr": "#00808C",
