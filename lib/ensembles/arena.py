@@ -8,7 +8,7 @@ import numpy as np
 
 from lib import _validation as check
 from lib import problems as p
-from lib._jit import Slot, is_kernel, kernel
+from lib._jit import Slot, kernel
 from lib._random import stream
 from lib.optimizers import METHODS, newton
 from lib.optimizers._drive import COUNTERS, N_SAMPLE, N_SAMPLE_HVP, QUIET, spent
@@ -104,7 +104,7 @@ class Challenge:
         for word in ("name", "family"):
             check.instance(getattr(self, word), word, str, "a text")
         starts = check.points(self.starts, problem.dimension, "starts")
-        heights = problem.value(starts)
+        heights = _heights(problem, starts)
         if not np.isfinite(heights).all() or np.abs(starts).max() > RADIUS:
             raise ValueError(f"starts must lie where the value is finite, within {RADIUS:g}")
         most = max(1, problem.n_samples)
@@ -243,6 +243,12 @@ class Tournament:
         if not near.any():
             raise ValueError(f"accuracy must be one of {self.accuracies.tolist()}; got {wanted:g}")
         return int(np.argmax(near))
+
+
+def _heights(problem, starts):
+    """Return the values at the starts, by the kernel that is compiled anyway."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.array([problem.value_kernel(x, problem.parameters) for x in starts])
 
 
 def arena(n_starts=4, seed=0):
@@ -464,7 +470,7 @@ def _runs(name, choices, challenge, problem, goals, budget, seed):
     fits = np.full(len(starts), NEEDS.get(name, lambda problem: True)(problem))
     if not fits.all():
         return calls, fits
-    heights = challenge.problem.value(starts)
+    heights = _heights(challenge.problem, starts)
     for row, options in zip(calls, choices, strict=True):
         options = {
             key: challenge.batch_size if given == "batch" else given
@@ -485,7 +491,7 @@ def _calls(name, problem, x0, options, levels, budget, batch_size):
     except (TypeError, ValueError) as error:
         raise type(error)(f"entrants and challenges must suit {name}: {error}") from error
     n = problem.n_samples
-    if not is_kernel(plan.advance) and "rows" in plan.trace:
+    if "rows" in plan.trace:  # Newton's method with a Hessian of few rows, in Python
         n = problem.data.rows.shape[0]
         plan.advance = _count_rows(plan.advance, plan.trace.index("rows"))
     found = np.full(levels.size, np.inf)
