@@ -75,7 +75,7 @@ def test_the_default_comes_first_and_the_best_is_chosen():
 def test_the_summary_puts_the_best_first():
     entries = {"adaptive_gradient_descent": {}, "newton": {}}
     head, first, second = ensembles.tournament([HERE], entries, [1e-6]).summary(1e-6).split("\n")
-    assert head.split() == ["convex", "all"]
+    assert head.split() == ["all", "convex"]
     assert first.split() == ["newton", "1.00", "6", "1.00", "6"]
     assert second.split() == ["adaptive_gradient_descent", "0.00", "-", "0.00", "-"]
 
