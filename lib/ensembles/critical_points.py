@@ -33,7 +33,8 @@ def find_critical_points(problem, low, high, n_starts=200, tol=1e-8, distance=1e
     problem : Problem
         The function, of at most 100 coordinates.
     low, high : float or array_like, shape (d,)
-        Corners of the box.
+        Corners of the box, within 1e8 of the origin; where derivatives are differences, its edges
+        must be longer than a thousandth of 1 plus the largest coordinate.
     n_starts : int
         Number of random starts.
     tol : float

@@ -175,7 +175,8 @@ def survey(problem, low, high, seed=0):
     problem : Problem
         The function, of at most 100 coordinates; see `lib.problems.custom` for your own.
     low, high : float or array_like, shape (d,)
-        Corners of the box, within 1e8 of the origin.
+        Corners of the box, within 1e8 of the origin; where derivatives are differences, its edges
+        must be longer than a thousandth of 1 plus the largest coordinate.
     seed : int
         Seed of the random points.
 

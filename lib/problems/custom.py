@@ -27,8 +27,8 @@ COORDINATES = " (coordinates are no arguments: they come in one array, x[0], x[1
 # What a function raises that was not written for complex numbers, or at a point outside its domain.
 REFUSALS = (TypeError, NotImplementedError, ValueError, ArithmeticError)
 REFUSALS += (np.exceptions.ComplexWarning,)
-if _jit.HAVE_NUMBA:
-    REFUSALS += (_jit.numba.core.errors.NumbaError,)
+NUMBA_ERRORS = (_jit.numba.core.errors.NumbaError,) if _jit.HAVE_NUMBA else ()
+REFUSALS += NUMBA_ERRORS
 
 
 def custom(
@@ -109,12 +109,12 @@ def custom(
     Raises
     ------
     TypeError
-        If a function is not jitted with ``numba.njit`` or takes a wrong number of arguments, or
-        `dimension` is missing.
+        If a function is not jitted with ``numba.njit`` or takes a wrong number of arguments, numba
+        does not compile `value`, or `dimension` is missing.
     ValueError
         If `dimension` is below 1, `value` reads beyond it, changes x or returns anything but one
         number, only one of `batch_gradient` and `n_samples` is given, or a gradient returns
-        another number of entries than d (raised at the first call). What else a function returns
+        another number of entries than d (raised at the first call). What else a gradient returns
         wrongly, numba refuses at the first call, with a long message.
 
     Examples
@@ -170,6 +170,7 @@ def custom(
     bare = parameters is None
     value_kernel = _adapt(value, "value", [_value_x, _value_xp], 1, bare)
     _try_once(value, dimension, p)
+    _compile(value, dimension, p)
     if gradient is None:
         gradient_kernel, exact = _gradient_of(value, value_kernel, dimension, p)
     else:
@@ -244,6 +245,18 @@ def _try_once(value, dimension, p):
         raise ValueError("value must not change x: work on a copy, x = x.copy()")
     if result is None or np.shape(result) != ():
         raise ValueError(f"value must return one number; it returned {check.shown(result)}")
+
+
+def _compile(value, dimension, p):
+    """Refuse a value that numba does not compile, with numba's own short message."""
+    alone = len(inspect.signature(python_function(value)).parameters) == 1
+    try:
+        with np.errstate(all="ignore"):
+            value(*([np.ones(dimension)] if alone else [np.ones(dimension), p]))
+    except NUMBA_ERRORS as error:
+        raise TypeError(f"value must be a function that numba compiles: {error}") from error
+    except Exception:  # the point is outside the domain
+        return
 
 
 def _gradient_of(function, kernel, dimension, p):

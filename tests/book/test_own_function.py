@@ -15,7 +15,8 @@ from lib import problems
 
 PAGE = Path(__file__).resolve().parents[2] / "book/synthesis/your_own_function.ipynb"
 # What the test does less often than the page.
-FEWER = {"picture": {"uniform_starts(8,": "uniform_starts(2,", "max_iter=300": "max_iter=60"},
+FEWER = {"options": {"uniform_starts(8,": "uniform_starts(2,"},
+         "picture": {"max_iter=300": "max_iter=60"},
          "basins": {"(80, 80)": "(9, 9)"}, "share": {"starts(1000,": "starts(40,"},
          "race": {"uniform_starts(20,": "uniform_starts(3,"}}  # fmt: skip
 FLAT, PLATE, SLIDE, DICE, WAVE, CANYON, CHAIN, COSINE, KINK, NOWHERE, HALF, RING, SUM = range(13)
@@ -115,6 +116,6 @@ def test_the_page_runs_with_any_function(name, monkeypatch):
                 assert (pictures, bool(printed[cell])) == (minimizers, not minimizers)
     assert said in printed["survey"]
     silent = {cell for cell, text in printed.items() if not text}
-    assert silent <= {"imports", "picture", "picture-moves", "basins"}
+    assert silent <= {"imports", "options", "picture", "picture-moves", "basins"}
     assert "only" in printed["count"] and "our example" in printed["rate-claim"]
     assert ("arrived" in printed["race"]) == (name not in ("noisy", "nowhere a number"))

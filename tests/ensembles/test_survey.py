@@ -19,8 +19,8 @@ from lib import ensembles, problems
     BARRIER,
 ) = range(34)  # fmt: skip
 (
-    PLATE, PENALTY, FENCE, STEEP, KINK, POWER, STEPS, CIRCLE, HUBER, DIAMOND, CUBED, WAVES, GORGE,
-) = range(13)  # fmt: skip
+    PLATE, PENALTY, FENCE, STEEP, KINK, POWER, STEPS, CIRCLE, HUBER, DIAMOND, CUBED, GORGE,
+) = range(12)  # fmt: skip
 
 
 @njit
@@ -136,9 +136,6 @@ def bent(x, p):
         return abs(x[0]) + abs(x[1])
     if case == CUBED:
         return (x[0] + 12.0) ** 3
-    if case == WAVES:
-        a, b = np.cos(2 * np.pi * x[0]), np.cos(2 * np.pi * x[1])
-        return abs(x[0]) ** 2 + x[1] ** 2 - 10 * a - 10 * b
     return abs(x[0]) ** 2 + 1e8 * (x[1] - x[0] ** 2) ** 2  # GORGE
 
 

@@ -382,6 +382,19 @@ def test_coordinates_as_arguments_are_refused_with_a_hint(function):
             problems.custom(function, dimension=dimension)
 
 
+@njit
+def misspelled(x):
+    return cosine(x[0])  # noqa: F821
+
+
+@pytest.mark.skipif(not JIT, reason="nothing is compiled")
+def test_what_numba_does_not_compile_is_told_shortly():
+    with pytest.raises(TypeError, match="value must be a function that numba compiles") as caught:
+        problems.custom(misspelled, dimension=2)
+    assert "name 'cosine'" in str(caught.value)
+    assert len(str(caught.value)) < 800
+
+
 def test_dimension_must_be_given():
     with pytest.raises(TypeError, match="dimension must be given"):
         problems.custom(smooth)
