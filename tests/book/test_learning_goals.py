@@ -66,7 +66,8 @@ def test_goals_and_time_of_every_page_are_found(path):
         assert goal[0].islower() and goal[-1] not in ".;," and "\n" not in goal
         assert goal.split()[0] in "".join(lines)
     assert minutes_of(BOOK, path) == page_minutes(path)
-    assert 20 <= minutes_of(BOOK, path) <= 45
+    most = 75 if path == "synthesis/five_results" else 45  # the one page of two sittings
+    assert 20 <= minutes_of(BOOK, path) <= most
     assert f"# {learning_goals.title_of(BOOK, path)}" in lines
 
 
