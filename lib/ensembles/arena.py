@@ -220,7 +220,7 @@ class Tournament:
         -------
         str
             A line for each method, the one that solves most first; the first column is for all
-            runs. A bar stands for an infinite median.
+            runs. A dash stands for an infinite median.
 
         Raises
         ------
@@ -295,10 +295,10 @@ def arena(n_starts=4, seed=0):
     turn = np.linalg.qr(rng.standard_normal((10, 10)))[0]
     bowls = {k: np.geomspace(1.0, k, 10) for k in (10.0, 1000.0)}
     matrix = np.diag([3.0, 2.5, 2.0, 1.0, 1.0])
-    classes = p.datasets.logistic_data(150, 5, scale_exponent=1.0, seed=1)
+    classes = p.datasets.logistic_data(150, 5, scale_exponent=1.0, seed=1 + seed)
     rows = rng.standard_normal((45, 3))
     labels = np.argmax(rows @ rng.standard_normal((3, 3)) + rng.gumbel(size=(45, 3)), axis=1)
-    layers = p.two_layer_data(8, 3, 4, norms=(2.0, 4.0, 1.0), seed=1)
+    layers = p.two_layer_data(8, 3, 4, norms=(2.0, 4.0, 1.0), seed=1 + seed)
     inputs = np.linspace(-1.0, 1.0, 12)
     phases = p.phase_retrieval(5)
     saddle = next(each.x for each in phases.critical_points if each.kind == "strict saddle")
@@ -336,7 +336,7 @@ def arena(n_starts=4, seed=0):
             "ReLU network",
             4,
             p.relu_network((1, 5, 1), inputs, np.abs(inputs)),
-            p.initialize((1, 5, 1), count, seed=1),
+            p.initialize((1, 5, 1), count, seed=1 + seed),
         ),
     )
     return tuple(_challenge(name, FAMILIES[k], *rest) for name, k, *rest in found)

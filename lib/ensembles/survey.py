@@ -147,7 +147,7 @@ class Survey:
         if self.ends:
             kinds = [point.kind for point in self.critical_points]
             each = [_count(kinds.count(k), k) for k in dict.fromkeys(kinds)]
-            more = ", the lowest 100 of more" if len(kinds) == MOST else ""
+            more = " (the lowest 100; there are more)" if len(kinds) == MOST else ""
             lines.append(f"critical points found: {', '.join(each) or 'none'}{more}")
         if self.critical_points:
             best = self.critical_points[0] if self.minimum is None else self.minimum
@@ -247,6 +247,8 @@ class _Look:
             flat = self.flatness(rough)
             runs = self.runs(rough)
             found = () if rough else self.points_found(runs)
+            if self.source == "differences":  # across a kink they give a slope and a curvature
+                found = tuple(z for z in found if not _has_kink(self.problem, z.x / self.half))
             minimum = next((point for point in found if point.kind == "minimizer"), None)
             self.about_points(found, minimum, flat, rough)
             spectrum = None if minimum is None else _spectrum(self.hessian(minimum.x))
@@ -329,7 +331,7 @@ class _Look:
             self.say(
                 f"The values are rough: between close neighbors they jump about by "
                 f"{noise * self.unit:.0e}. A gradient by the usual differences is then wrong by up "
-                f"to {noise / DIFFERENCE / usual:.0e} times its size. Smooth the function, or take "
+                f"to {noise / DIFFERENCE / usual:.1g} times its size. Smooth the function, or take "
                 "differences with a step of about the cube root of the noise (in units in which "
                 "box and values are about 1)."
             )

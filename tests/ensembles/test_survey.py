@@ -133,7 +133,7 @@ def bent(x, p):
     if case == HUBER:
         return x[0] ** 2 / 2 if abs(x[0]) < 1 else abs(x[0]) - 0.5
     if case == DIAMOND:
-        return abs(x[0]) + abs(x[1])
+        return abs(x[0] - 0.3) + abs(x[1]) + 0.1 * x[0] ** 2
     if case == CUBED:
         return (x[0] + 12.0) ** 3
     return abs(x[0]) ** 2 + 1e8 * (x[1] - x[0] ** 2) ** 2  # GORGE
@@ -258,7 +258,7 @@ AWKWARD = {
     "power": ((bent, POWER, -2, 2, 1), "d", "1 degenerate: an eigenvalue of the Hessian is zero"),
     "gorge": ((bent, GORGE, -2, 2), "d", "1 degenerate: an eigenvalue of the Hessian is zero"),
     "outside": ((smooth, SHIFTED, -0.1, 0.1, 1), "on", "200 of 200 runs .* settle outside the box"),
-    "many": ((smooth, RASTRIGIN, -5, 5), "l", "the lowest 100 of more .* for further minimizers"),
+    "many": ((smooth, RASTRIGIN, -5, 5), "l", "the lowest 100; there are .* further minimizers"),
     "ten": ((smooth, CHAIN, -2, 2, 10), "", "In 10 dimensions random starts find only"),
     "fifty": ((smooth, BOWLS, -1, 1, 50), "", "In 50 dimensions random starts find only"),
 }
