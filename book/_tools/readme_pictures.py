@@ -27,7 +27,7 @@ STILLS = {  # name of the picture: page, figure and frame, both counted from 0
     "hessian_scaling": ("hessian_scaling/curvature_step", 1, 2),
     "approximate_newton": ("approximate_newton/local_means_local", 0, 0),
     "nonconvergence": ("nonconvergence/dead_neurons", 1, 0),
-    "which_method_when": ("synthesis/which_method_when", 0, 2),
+    "which_method_when": ("synthesis/which_method_when", 0, 0),
 }
 
 
