@@ -284,7 +284,8 @@ def arena(n_starts=4, seed=0):
     the best over all starts. Used in "Which method when".
     """
     count = check.size(n_starts, "n_starts", each=16)
-    rng = np.random.default_rng(check.integer(seed, "seed", low=0))
+    seed = check.integer(seed, "seed", low=0)
+    rng = np.random.default_rng(seed)
 
     def normal(d, size=1.0, center=0.0):
         return center + size * rng.standard_normal((count, d))
