@@ -1,4 +1,7 @@
-"""The built book: its links, pictures and sizes, and each page opened on a desktop."""
+"""The built book: its links, pictures and sizes, and every second page opened in a browser.
+
+The other pages are opened by test_other_pages.py.
+"""
 
 import functools
 import html.parser
